@@ -1,0 +1,73 @@
+{{/*
+Where a service's database is, whichever kind it is: host, port, name, secret, userKey, passwordKey, sslMode, ca.
+Exactly one kind: the PostgreSQL of this release, or an external one.
+*/}}
+{{- define "app.database" -}}
+{{- $external := .root.Values.externalDatabase }}
+{{- $own := .values.database }}
+{{- if .root.Values.postgresql.enabled }}
+{{- if or $external.host $external.existingSecret }}
+{{- fail "postgresql.enabled and externalDatabase exclude each other: set postgresql.enabled=false, or empty externalDatabase.host and externalDatabase.existingSecret" }}
+{{- end }}
+host: postgresql
+port: 5432
+name: {{ .root.Values.postgresql.auth.database }}
+secret: postgresql
+userKey: username
+passwordKey: password
+sslMode: disable
+{{- else }}
+host: {{ coalesce $own.host $external.host | required (printf "services.%s needs a database: set postgresql.enabled=true or externalDatabase.host" .name) }}
+port: {{ coalesce $own.port $external.port }}
+name: {{ coalesce $own.name $external.name | required "externalDatabase.name is required: the database to use on externalDatabase.host" }}
+secret: {{ coalesce $own.existingSecret $external.existingSecret | required "externalDatabase.existingSecret is required: the Secret with the database's user and password" }}
+userKey: {{ $external.userKey }}
+passwordKey: {{ $external.passwordKey }}
+sslMode: {{ $external.sslMode }}
+ca: {{ toJson $external.ca }}
+{{- end }}
+{{- end }}
+
+{{/* libpq's variables; the same names whichever database it is. */}}
+{{- define "app.databaseEnv" -}}
+{{- with include "app.database" . | fromYaml }}
+- name: PGHOST
+  value: {{ .host | quote }}
+- name: PGPORT
+  value: {{ .port | quote }}
+- name: PGDATABASE
+  value: {{ .name | quote }}
+- name: PGUSER
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .userKey }}
+- name: PGPASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .passwordKey }}
+- name: PGSSLMODE
+  value: {{ .sslMode }}
+{{- if dig "ca" "existingSecret" "" . }}
+- name: PGSSLROOTCERT
+  value: /etc/postgresql-ca/{{ .ca.key }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "app.databaseMounts" -}}
+{{- if dig "ca" "existingSecret" "" (include "app.database" . | fromYaml) }}
+- name: postgresql-ca
+  mountPath: /etc/postgresql-ca
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "app.databaseVolumes" -}}
+{{- with dig "ca" "existingSecret" "" (include "app.database" . | fromYaml) }}
+- name: postgresql-ca
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- end }}

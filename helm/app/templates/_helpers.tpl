@@ -1,0 +1,68 @@
+{{/* The labels that select a component's pods. Takes (dict "root" $ "name" NAME), as all of these do. */}}
+{{- define "app.selectorLabels" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- define "app.labels" -}}
+{{ include "app.selectorLabels" . }}
+app.kubernetes.io/part-of: {{ .root.Chart.Name }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- end }}
+
+{{/* A service's values: serviceDefaults with its own on top, as YAML. */}}
+{{- define "app.values" -}}
+{{- mergeOverwrite (deepCopy .root.Values.serviceDefaults) (deepCopy (index .root.Values.services .name)) | toYaml }}
+{{- end }}
+
+{{/* The image by digest where there is one, else by tag. */}}
+{{- define "app.image" -}}
+{{- with .values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else if eq (toString .tag) "latest" -}}
+{{- fail (printf "services.%s.image.tag is latest: name the version to run" $.name) -}}
+{{- else -}}
+{{ .repository }}:{{ required (printf "services.%s needs an image: set serviceDefaults.image.tag, services.%s.image.tag or services.%s.image.digest" $.name $.name $.name) .tag }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Where a service answers: inside, at its own `url`, or nowhere (empty). */}}
+{{- define "app.url" -}}
+{{- $values := include "app.values" . | fromYaml -}}
+{{- if $values.enabled -}}
+http://{{ .name }}:{{ $values.port }}
+{{- else -}}
+{{ $values.url }}
+{{- end -}}
+{{- end }}
+
+{{/* CATALOG_URL and the like, for what a service needs and for what it uses and is there. */}}
+{{- define "app.urls" -}}
+{{- range concat .values.needs .values.uses }}
+{{- if not (hasKey $.root.Values.services .) }}
+{{- fail (printf "services.%s names %s, which is not one of services" $.name .) }}
+{{- end }}
+{{- $url := include "app.url" (dict "root" $.root "name" .) }}
+{{- if $url }}
+- name: {{ . | upper | replace "-" "_" }}_URL
+  value: {{ $url | quote }}
+{{- else if has . $.values.needs }}
+{{- fail (printf "services.%s needs %s, which is disabled: enable services.%s, set services.%s.url, or disable services.%s" $.name . . . $.name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The names of the enabled services that call this one, as a JSON list under "names". */}}
+{{- define "app.callers" -}}
+{{- $callers := list }}
+{{- range $caller := keys .root.Values.services | sortAlpha }}
+{{- $values := include "app.values" (dict "root" $.root "name" $caller) | fromYaml }}
+{{- if and $values.enabled (has $.name (concat $values.needs $values.uses)) }}
+{{- $callers = append $callers $caller }}
+{{- end }}
+{{- end }}
+{{- dict "names" $callers | toJson }}
+{{- end }}

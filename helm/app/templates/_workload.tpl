@@ -1,0 +1,264 @@
+{{/*
+All objects of one service: the one entry point of its folder. Takes (dict "root" $ "name" NAME); renders nothing
+when the service is disabled.
+*/}}
+{{- define "app.workload" -}}
+{{- $values := include "app.values" . | fromYaml }}
+{{- if $values.enabled }}
+{{- $context := merge (dict "values" $values) . }}
+{{- include "app.serviceAccount" $context }}
+{{- include "app.deployment" $context }}
+{{- include "app.service" $context }}
+{{- if $values.autoscaling.enabled }}
+{{- include "app.autoscaler" $context }}
+{{- end }}
+{{- if and $values.podDisruptionBudget.enabled (gt (int (include "app.minReplicas" $context)) 1) }}
+{{- include "app.disruptionBudget" $context }}
+{{- end }}
+{{- if $values.networkPolicy.enabled }}
+{{- include "app.networkPolicy" $context }}
+{{- end }}
+{{- if $values.ingress.enabled }}
+{{- include "app.ingress" $context }}
+{{- end }}
+{{- if $values.httpRoute.enabled }}
+{{- include "app.httpRoute" $context }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "app.minReplicas" -}}
+{{- ternary .values.autoscaling.minReplicas .values.replicas .values.autoscaling.enabled }}
+{{- end }}
+
+{{- define "app.metadata" -}}
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "app.labels" . | nindent 4 }}
+{{- end }}
+
+{{- define "app.serviceAccount" }}
+---
+apiVersion: v1
+kind: ServiceAccount
+{{ include "app.metadata" . }}
+  {{- with .values.serviceAccount.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+automountServiceAccountToken: false
+{{- end }}
+
+{{- define "app.deployment" }}
+{{- $values := .values }}
+---
+apiVersion: apps/v1
+kind: Deployment
+{{ include "app.metadata" . }}
+spec:
+  {{- if not $values.autoscaling.enabled }}
+  replicas: {{ $values.replicas }}
+  {{- end }}
+  revisionHistoryLimit: 3
+  # A new pod is ready before an old one goes.
+  strategy:
+    type: RollingUpdate
+    rollingUpdate:
+      maxSurge: 1
+      maxUnavailable: 0
+  selector:
+    matchLabels:
+      {{- include "app.selectorLabels" . | nindent 6 }}
+  template:
+    metadata:
+      # No chart version among them: a pod restarts only when something of its own has changed.
+      labels:
+        {{- include "app.selectorLabels" . | nindent 8 }}
+        {{- with $values.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with $values.podAnnotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+    spec:
+      {{- include "app.podSpec" . | nindent 6 }}
+{{- end }}
+
+{{- define "app.podSpec" -}}
+{{- $values := .values -}}
+serviceAccountName: {{ .name }}
+automountServiceAccountToken: false
+# Kubernetes' own CATALOG_PORT and the like would stand beside the services' variables.
+enableServiceLinks: false
+{{- with $values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+terminationGracePeriodSeconds: 30
+securityContext:
+  {{- toYaml $values.podSecurityContext | nindent 2 }}
+{{- if $values.database.enabled }}
+initContainers:
+  - name: migrate
+    {{- include "app.containerBasics" . | nindent 4 }}
+    command: {{ $values.migrateCommand | toJson }}
+    args: {{ ternary (list "--seed") list $values.database.seed | toJson }}
+{{- end }}
+containers:
+  - name: {{ .name }}
+    {{- include "app.containerBasics" . | nindent 4 }}
+    ports:
+      - name: http
+        containerPort: {{ $values.port }}
+    # A minute to start; after that liveness decides.
+    startupProbe:
+      httpGet:
+        path: /livez
+        port: http
+      periodSeconds: 1
+      failureThreshold: 60
+    livenessProbe:
+      httpGet:
+        path: /livez
+        port: http
+      periodSeconds: 10
+      timeoutSeconds: 2
+      failureThreshold: 3
+    readinessProbe:
+      httpGet:
+        path: /readyz
+        port: http
+      periodSeconds: 2
+      timeoutSeconds: 2
+      failureThreshold: 2
+{{- with $values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if $values.topologySpread.enabled }}
+topologySpreadConstraints:
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "app.selectorLabels" $ | nindent 8 }}
+  {{- end }}
+{{- end }}
+volumes:
+  - name: tmp
+    emptyDir: {}
+  {{- if $values.database.enabled }}
+  {{- include "app.databaseVolumes" . | trim | nindent 2 }}
+  {{- end }}
+  {{- with $values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* What the service and its migration have in common. */}}
+{{- define "app.containerBasics" -}}
+{{- $values := .values -}}
+image: {{ include "app.image" . }}
+imagePullPolicy: {{ $values.image.pullPolicy }}
+securityContext:
+  {{- toYaml $values.securityContext | nindent 2 }}
+env:
+  - name: PORT
+    value: {{ $values.port | quote }}
+  - name: LOG_LEVEL
+    value: {{ $values.logLevel }}
+  {{- include "app.urls" . | trim | nindent 2 }}
+  {{- if $values.database.enabled }}
+  {{- include "app.databaseEnv" . | trim | nindent 2 }}
+  {{- end }}
+  {{- with $values.env }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $values.envFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+resources:
+  {{- toYaml $values.resources | nindent 2 }}
+volumeMounts:
+  - name: tmp
+    mountPath: /tmp
+  {{- if $values.database.enabled }}
+  {{- include "app.databaseMounts" . | trim | nindent 2 }}
+  {{- end }}
+  {{- with $values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "app.service" }}
+---
+apiVersion: v1
+kind: Service
+{{ include "app.metadata" . }}
+  {{- with .values.service.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  type: {{ .values.service.type }}
+  selector:
+    {{- include "app.selectorLabels" . | nindent 4 }}
+  ports:
+    - name: http
+      port: {{ .values.port }}
+      targetPort: http
+      {{- with .values.service.nodePort }}
+      nodePort: {{ . }}
+      {{- end }}
+{{- end }}
+
+{{- define "app.autoscaler" }}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+{{ include "app.metadata" . }}
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: {{ .name }}
+  minReplicas: {{ .values.autoscaling.minReplicas }}
+  maxReplicas: {{ .values.autoscaling.maxReplicas }}
+  metrics:
+    - type: Resource
+      resource:
+        name: cpu
+        target:
+          type: Utilization
+          averageUtilization: {{ .values.autoscaling.targetCPUUtilizationPercentage }}
+{{- end }}
+
+{{- define "app.disruptionBudget" }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+{{ include "app.metadata" . }}
+spec:
+  maxUnavailable: {{ .values.podDisruptionBudget.maxUnavailable }}
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "app.selectorLabels" . | nindent 6 }}
+{{- end }}

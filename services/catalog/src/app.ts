@@ -1,0 +1,17 @@
+import type { Health } from '@stand/chassis/health';
+import type { Logger } from '@stand/chassis/logger';
+import { chassis } from '@stand/chassis/middleware';
+import { notFound, problemHandler } from '@stand/chassis/problem';
+import express, { type Express } from 'express';
+import type { Pool } from 'pg';
+import { products } from './products.ts';
+import { reservations } from './reservations.ts';
+
+export function createApp({ pool, logger, health }: { pool: Pool; logger: Logger; health: Health }): Express {
+  const app = express();
+  app.use(chassis({ logger, health }));
+  app.use('/products', products(pool));
+  app.use('/reservations', reservations(pool));
+  app.use(notFound, problemHandler);
+  return app;
+}

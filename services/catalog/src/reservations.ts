@@ -1,0 +1,77 @@
+import { transaction } from '@stand/chassis/database';
+import { Problem, parse } from '@stand/chassis/problem';
+import { Router } from 'express';
+import type { Pool, PoolClient } from 'pg';
+import * as v from 'valibot';
+
+const Params = v.object({ orderId: v.pipe(v.string(), v.uuid()) });
+const Reservation = v.strictObject({
+  items: v.pipe(
+    v.array(
+      v.strictObject({
+        productId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2_147_483_647)),
+        quantity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99)),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(20),
+  ),
+});
+
+interface Item {
+  productId: number;
+  quantity: number;
+}
+
+interface PricedItem extends Item {
+  name: string;
+  priceCents: number;
+}
+
+/** Stock set aside for an order, at the price of that moment. Asking again for the same order changes nothing. */
+export function reservations(pool: Pool): Router {
+  const router = Router();
+  router.put('/:orderId', async (req, res) => {
+    const { orderId } = parse(Params, req.params);
+    const { items } = parse(Reservation, req.body);
+    res.json({ items: await transaction(pool, (client) => reserve(client, orderId, items)) });
+  });
+  return router;
+}
+
+async function reserve(client: PoolClient, orderId: string, items: Item[]): Promise<PricedItem[]> {
+  // A second call for the same order waits here until the first has committed, and then finds its result.
+  const { rowCount } = await client.query(
+    `insert into catalog.reservations (order_id, items) values ($1, '[]') on conflict do nothing`,
+    [orderId],
+  );
+  if (rowCount === 0) return findReserved(client, orderId);
+
+  const priced: PricedItem[] = [];
+  // Everybody takes products in the order of their ids, so two orders can't wait for each other.
+  for (const item of [...items].sort((a, b) => a.productId - b.productId)) priced.push(await take(client, item));
+  await client.query('update catalog.reservations set items = $2 where order_id = $1', [
+    orderId,
+    JSON.stringify(priced),
+  ]);
+  return priced;
+}
+
+async function findReserved(client: PoolClient, orderId: string): Promise<PricedItem[]> {
+  const { rows } = await client.query('select items from catalog.reservations where order_id = $1', [orderId]);
+  return rows[0].items;
+}
+
+/** @throws {Problem} 409 when there isn't enough, 404 when there is no such product */
+async function take(client: PoolClient, { productId, quantity }: Item): Promise<PricedItem> {
+  const taken = await client.query(
+    `update catalog.products set stock = stock - $2 where id = $1 and stock >= $2
+     returning name, price_cents as "priceCents"`,
+    [productId, quantity],
+  );
+  if (taken.rows[0]) return { productId, quantity, ...taken.rows[0] };
+  const { rows } = await client.query('select name, stock from catalog.products where id = $1', [productId]);
+  if (!rows[0]) throw new Problem(404, `There is no product ${productId}`);
+  const { name, stock } = rows[0];
+  throw new Problem(409, stock === 0 ? `${name} is sold out` : `Only ${stock} of ${name} left`, { productId, stock });
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import * as v from 'valibot';
+
+const port = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,5}$/, 'must be a port number'),
+  v.transform(Number),
+  v.maxValue(65535, 'must be a port number'),
+);
+
+/** What every service reads. `PORT` 0 lets the system choose a free one. */
+export const serverVariables = {
+  PORT: port,
+  LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
+};
+
+/**
+ * libpq's names (https://www.postgresql.org/docs/18/libpq-envars.html). Of its SSL modes only the three whose
+ * meaning is plain: no encryption, encryption, encryption with a verified server.
+ */
+export const databaseVariables = {
+  PGHOST: v.string(),
+  PGPORT: v.optional(port, '5432'),
+  PGDATABASE: v.string(),
+  PGUSER: v.string(),
+  PGPASSWORD: v.string(),
+  PGSSLMODE: v.optional(v.picklist(['disable', 'require', 'verify-full']), 'disable'),
+  PGSSLROOTCERT: v.optional(v.pipe(v.string(), v.check(isReadable, 'must be the path of a readable file'))),
+};
+
+export type DatabaseConfig = v.InferOutput<v.ObjectSchema<typeof databaseVariables, undefined>>;
+
+/** The address of another service, such as `CATALOG_URL`, without a slash at its end. */
+export const serviceUrl = v.pipe(
+  v.string(),
+  v.url('must be a URL such as http://catalog:8081'),
+  v.transform((url) => url.replace(/\/+$/, '')),
+);
+
+/** The environment does not fit; the message has one sentence per faulty variable. */
+export class ConfigError extends Error {
+  constructor(faults: string[]) {
+    super(`the environment is not usable: ${faults.join('; ')}`);
+  }
+}
+
+/**
+ * Parses the environment once, at start. An empty variable counts as unset, as libpq does.
+ * @throws {ConfigError} naming every faulty variable, not only the first
+ */
+export function loadConfig<Variables extends v.ObjectEntries>(
+  variables: Variables,
+  env: NodeJS.ProcessEnv = process.env,
+) {
+  const known = Object.keys(variables).flatMap((name) => (env[name] ? [[name, env[name]]] : []));
+  const result = v.safeParse(v.object(variables), Object.fromEntries(known));
+  if (result.success) return result.output;
+  throw new ConfigError(result.issues.map(describe));
+}
+
+function describe(issue: v.BaseIssue<unknown>): string {
+  const name = v.getDotPath(issue);
+  return issue.received === 'undefined' ? `${name} is not set` : `${name}: ${issue.message}`;
+}
+
+function isReadable(path: string): boolean {
+  try {
+    readFileSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,69 @@
+import { STATUS_CODES } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import * as v from 'valibot';
+
+/** An error that the caller may see, sent as problem details (RFC 9457). */
+export class Problem extends Error {
+  readonly status: number;
+  readonly detail: string;
+  readonly extensions: Record<string, unknown>;
+
+  constructor(status: number, detail: string, extensions: Record<string, unknown> = {}) {
+    super(detail);
+    this.status = status;
+    this.detail = detail;
+    this.extensions = extensions;
+  }
+}
+
+/**
+ * Checks what a client sent.
+ * @throws {Problem} 400 with every fault by its path
+ */
+export function parse<Schema extends v.GenericSchema>(schema: Schema, input: unknown): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, input);
+  if (result.success) return result.output;
+  const errors = result.issues.map((issue) => ({ path: v.getDotPath(issue) ?? '', message: issue.message }));
+  throw new Problem(400, errors.map(({ path, message }) => `${path || 'body'}: ${message}`).join('; '), { errors });
+}
+
+export const notFound: RequestHandler = (req) => {
+  throw new Problem(404, `There is no ${req.method} ${req.path}`);
+};
+
+/** The last middleware: whatever went wrong leaves as problem details, and only our own words reach the caller. */
+export const problemHandler: ErrorRequestHandler = (error, req, res, next) => {
+  const problem = toProblem(error);
+  if (problem.status >= 500) req.log.error({ err: error }, 'request failed');
+  if (res.headersSent) return next(error);
+  sendProblem(res, problem, req.id);
+};
+
+function sendProblem(res: Response, { status, detail, extensions }: Problem, requestId: unknown): void {
+  if (status === 503) res.set('retry-after', '1');
+  const body = { type: 'about:blank', title: STATUS_CODES[status], status, detail, requestId, ...extensions };
+  res.status(status).type('application/problem+json').send(JSON.stringify(body));
+}
+
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const { status, expose, type, code } = error as { status?: number; expose?: boolean; type?: string; code?: unknown };
+  if (type === 'entity.parse.failed') return new Problem(400, 'The body is not valid JSON');
+  if (type === 'entity.too.large') return new Problem(413, 'The body is larger than 100 kB');
+  if (status && status < 500 && expose) return new Problem(status, (error as Error).message);
+  if (status === 400) return new Problem(400, 'The request is malformed');
+  if (isDatabaseAway(code, error)) return new Problem(503, 'The database is not reachable at the moment');
+  return new Problem(500, 'Something went wrong on our side');
+}
+
+/**
+ * Connection failures: the system's, SQLSTATE classes 08 (connection) and 57P (shutdown), 53300 (too many
+ * connections) and pg's own, which have no code. https://www.postgresql.org/docs/18/errcodes-appendix.html
+ */
+function isDatabaseAway(code: unknown, error: unknown): boolean {
+  const message = error instanceof Error ? error.message : '';
+  return (
+    /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ETIMEDOUT|EPIPE|08|57P|53300)/.test(String(code)) ||
+    /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/.test(message)
+  );
+}

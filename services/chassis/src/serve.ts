@@ -1,0 +1,70 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Express } from 'express';
+import { ConfigError } from './config.ts';
+import { explain, type Health } from './health.ts';
+import { createLogger, type Logger } from './logger.ts';
+
+/** How long endpoints and load balancers may take to notice that we are not ready. */
+const DRAIN_MS = 5000;
+/** A stop takes no longer than this, below the pod's terminationGracePeriodSeconds of 30. */
+const LIMIT_MS = 25_000;
+/** Longer than a load balancer keeps idle connections (60 s is the common default), so that it is never us who close first. */
+const KEEP_ALIVE_MS = 65_000;
+
+interface Service {
+  app: Express;
+  port: number;
+  logger: Logger;
+  health: Health;
+  /** Lets go of what the service holds, such as its pool, once the last request is done. */
+  close?: () => Promise<void>;
+}
+
+/** Runs a service's start; a fault in it, such as an unusable environment, ends the process with one clear line. */
+export function run(name: string, start: (logger: Logger) => void): void {
+  const logger = createLogger(name);
+  try {
+    start(logger);
+  } catch (error) {
+    exitWithFault(error, logger);
+  }
+}
+
+/**
+ * Listens, and stops well. SIGTERM, as Kubernetes sends it: not ready, wait for the endpoints to notice, finish what
+ * runs, close, exit 0. SIGINT, from a keyboard or nodemon: the same without the wait.
+ */
+export function serve({ app, port, logger, health, close = async () => {} }: Service): Server {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
+
+  async function stop(drainMs: number): Promise<void> {
+    if (health.stopping) return;
+    health.stop();
+    logger.info('stopping');
+    setTimeout(() => exit(1, 'some requests did not end in time'), LIMIT_MS).unref();
+    await sleep(drainMs);
+    await new Promise((resolve) => server.close(resolve));
+    await close();
+    exit(0, 'stopped');
+  }
+
+  function exit(code: number, message: string): void {
+    logger.info(message);
+    process.exit(code);
+  }
+
+  process.on('SIGTERM', () => stop(DRAIN_MS));
+  process.on('SIGINT', () => stop(0));
+  server.on('error', (error) => exitWithFault(error, logger));
+  server.listen(port, () => logger.info({ port: (server.address() as AddressInfo).port }, 'listening'));
+  return server;
+}
+
+/** Ends the process with status 1 and one line that says what is wrong. */
+export function exitWithFault(error: unknown, logger: Logger): never {
+  const expected = error instanceof ConfigError || (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+  logger.fatal(expected ? {} : { err: error }, explain(error));
+  process.exit(1);
+}

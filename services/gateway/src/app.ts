@@ -1,0 +1,29 @@
+import type { ServiceClient } from '@stand/chassis/client';
+import type { Health } from '@stand/chassis/health';
+import type { Logger } from '@stand/chassis/logger';
+import { chassis } from '@stand/chassis/middleware';
+import { notFound, problemHandler } from '@stand/chassis/problem';
+import express, { type Express } from 'express';
+import { forward } from './forward.ts';
+import { status } from './status.ts';
+
+interface Dependencies {
+  catalog: ServiceClient;
+  /** Undefined where this service is switched off. */
+  orders: ServiceClient | undefined;
+  logger: Logger;
+  health: Health;
+}
+
+/** The page, and the public API. The folder `public` is looked for in the working directory. */
+export function createApp({ catalog, orders, logger, health }: Dependencies): Express {
+  const app = express();
+  app.use(chassis({ logger, health }));
+  app.get('/api/status', status({ catalog, orders }));
+  app.get('/api/catalog/products{/:id}', forward(catalog, '/api/catalog'));
+  app.get('/api/orders{/:id}', forward(orders, '/api'));
+  app.post('/api/orders', forward(orders, '/api'));
+  app.use(express.static('public'));
+  app.use(notFound, problemHandler);
+  return app;
+}

@@ -1,0 +1,14 @@
+import { ServiceClient } from '@stand/chassis/client';
+import { loadConfig, serverVariables, serviceUrl } from '@stand/chassis/config';
+import { createHealth } from '@stand/chassis/health';
+import { run, serve } from '@stand/chassis/serve';
+import * as v from 'valibot';
+import { createApp } from './app.ts';
+
+run('gateway', (logger) => {
+  const config = loadConfig({ ...serverVariables, CATALOG_URL: serviceUrl, ORDERS_URL: v.optional(serviceUrl) });
+  const health = createHealth({ logger });
+  const catalog = new ServiceClient('catalog', config.CATALOG_URL);
+  const orders = config.ORDERS_URL ? new ServiceClient('orders', config.ORDERS_URL) : undefined;
+  serve({ app: createApp({ catalog, orders, logger, health }), port: config.PORT, logger, health });
+});
