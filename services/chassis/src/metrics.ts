@@ -1,7 +1,17 @@
 import type { Request, RequestHandler } from 'express';
 
-// prom-client takes as long to load as all of Express, and every save waits for the process to start: load it after.
-const metrics = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
+let loading: ReturnType<typeof load> | undefined;
+
+/**
+ * The registry, loaded at the first use: prom-client takes half as long to load as all of Express, and every save
+ * waits for the process to serve.
+ */
+function metrics(): ReturnType<typeof load> {
+  loading ??= load();
+  return loading;
+}
+
+async function load() {
   const { collectDefaultMetrics, Histogram, Registry } = await import('prom-client');
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -12,14 +22,14 @@ const metrics = new Promise<void>((resolve) => setImmediate(resolve)).then(async
     registers: [registry],
   });
   return { registry, duration };
-});
+}
 
 /** Times every request by its route's pattern: by URL, each id would be a series of its own. */
 export const measureRequests: RequestHandler = (req, res, next) => {
   const start = process.hrtime.bigint();
   res.once('close', async () => {
     const seconds = Number(process.hrtime.bigint() - start) / 1e9;
-    const { duration } = await metrics;
+    const { duration } = await metrics();
     duration.observe({ method: req.method, route: routeOf(req), status: res.statusCode }, seconds);
   });
   next();
@@ -27,7 +37,7 @@ export const measureRequests: RequestHandler = (req, res, next) => {
 
 /** Prometheus' text format. */
 export const serveMetrics: RequestHandler = async (_req, res) => {
-  const { registry } = await metrics;
+  const { registry } = await metrics();
   res.type(registry.contentType).send(await registry.metrics());
 };
 

@@ -50,7 +50,8 @@ function put(node, texts) {
 
 async function loadGoods() {
   listing?.abort();
-  const { signal } = (listing = new AbortController());
+  listing = new AbortController();
+  const { signal } = listing;
   const search = $('search').value.trim();
   goodsFresh = true;
   try {
