@@ -1,0 +1,69 @@
+# The stand. `make` alone lists what there is.
+#
+#   ENV       which helm/app/values-ENV.yaml (local)
+#   SERVICES  run only these, such as "gateway catalog"
+#   MODE      cluster or host; by default the cluster where a Docker engine answers
+#   YES=1     answers the questions
+
+ENV ?= local
+SERVICES ?=
+MODE ?=
+YES ?=
+export ENV SERVICES MODE YES
+export PATH := $(CURDIR)/.stand/bin:$(PATH)
+
+TYPESCRIPT := node --conditions=source --disable-warning=MODULE_TYPELESS_PACKAGE_JSON --require ./services/chassis/typescript.cjs
+INSTALLED := node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+.PHONY: help dev cluster down clean test e2e lint lint-chart schemas bench doctor tools
+
+##@ Every day
+
+help: ## List the commands
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: $(INSTALLED) ## Run the services, serve every save: http://localhost:8080
+	@scripts/dev.sh
+
+down: ## Stop them; the data stays
+	@scripts/cluster.sh down
+
+test: $(INSTALLED) ## Lint, types and all tests that need no cluster
+	@npm run --silent lint
+	@npm run --silent types
+	@npm test --silent
+
+##@ The cluster
+
+cluster: ## Create the cluster and its registry, or start them
+	@scripts/cluster.sh up
+
+clean: ## Delete the cluster and its registry, with all data
+	@scripts/cluster.sh clean
+
+e2e: $(INSTALLED) ## Prove the whole stand in a cluster of its own and a real browser
+	@npm run --silent e2e
+
+bench: $(INSTALLED) ## Measure what a developer waits for, on the running stand
+	@$(TYPESCRIPT) scripts/bench.ts
+
+##@ The chart
+
+lint-chart: ## helm lint and kubeconform for every environment, offline
+	@scripts/lint-chart.sh
+
+schemas: $(INSTALLED) ## Regenerate helm/schemas from the running cluster
+	@$(TYPESCRIPT) scripts/schemas.ts
+
+##@ This machine
+
+doctor: $(INSTALLED) ## Say what is missing here, and the fix
+	@$(TYPESCRIPT) scripts/doctor.ts
+
+tools: ## Install the tools that are missing, at the versions of mise.toml
+	@scripts/tools.sh
+
+$(INSTALLED): package.json package-lock.json
+	@npm ci --no-audit --no-fund
+	@touch $@
