@@ -1,6 +1,7 @@
 /**
  * Host mode: the enabled services under nodemon on this machine, with a real PostgreSQL of the stand's own, at the
- * addresses of the cluster. Reads ENV and SERVICES. Data stays in .stand/postgresql.
+ * addresses of the cluster. Reads ENV and SERVICES. Data stays in .stand/postgresql, or below
+ * STAND_STATE where that is set.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +12,7 @@ import { startPostgres } from './postgres.ts';
 import { environmentOf, loadValues, type ServiceValues } from './values.ts';
 
 const DATABASE_PORT = 15432;
-const STATE = '.stand';
+const STATE = process.env.STAND_STATE ?? '.stand';
 const PROCESSES = `${STATE}/host.json`;
 const COLOURS = [36, 35, 33, 32, 34, 31];
 const NODE = '20.19';
@@ -26,8 +27,8 @@ async function main(): Promise<void> {
   checkNode();
   const values = loadValues(process.env.ENV || 'local', process.env.SERVICES?.split(/\s+/).filter(Boolean));
   const services = Object.entries(values.services).filter(([, { enabled }]) => enabled);
-  endLeftovers();
-  await checkPorts([...services.map(([, { port }]) => port), DATABASE_PORT]);
+  await endLeftovers();
+  await checkPorts(services.map(([, { port }]) => port));
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
 
@@ -57,13 +58,29 @@ function checkNode(): void {
 }
 
 /** Ends what a killed run has left behind: the process groups that it wrote down, where they are still ours. */
-function endLeftovers(): void {
+async function endLeftovers(): Promise<void> {
   for (const { pid, name } of readState()) {
-    const command = commandLine(pid);
-    if (name === 'host' && command.includes('scripts/host.ts')) throw new Error(`Host mode runs already: process ${pid}`);
-    if (name !== 'host' && command.includes('nodemon')) process.kill(-pid, 'SIGKILL');
+    const commands = groupCommands(pid);
+    if (name === 'host' && commands.includes('scripts/host.ts'))
+      throw new Error(`Host mode runs already: process ${pid}`);
+    if (name !== 'host' && /nodemon|src\/server\.ts/.test(commands)) await killGroup(pid);
   }
   rmSync(PROCESSES, { force: true });
+}
+
+async function killGroup(group: number): Promise<void> {
+  try {
+    for (process.kill(-group, 'SIGKILL'); ; process.kill(-group, 0)) await sleep(20);
+  } catch {
+    // No process is left in it.
+  }
+}
+
+/** The command lines of a process and of its group, whose leader may be gone already. */
+function groupCommands(pid: number): string {
+  const { stdout } = spawnSync('ps', ['-axo', 'pid=,pgid=,command='], { encoding: 'utf8' });
+  const ofGroup = (line: string) => line.trim().split(/\s+/, 2).map(Number).includes(pid);
+  return (stdout ?? '').split('\n').filter(ofGroup).join('\n');
 }
 
 function remember(): void {
@@ -79,9 +96,6 @@ function readState(): { name: string; pid: number }[] {
     return [];
   }
 }
-
-const commandLine = (pid: number): string =>
-  spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout ?? '';
 
 async function checkPorts(ports: number[]): Promise<void> {
   for (const port of ports)

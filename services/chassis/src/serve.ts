@@ -38,6 +38,19 @@ export function run(name: string, start: (logger: Logger) => void): void {
  */
 export function serve({ app, port, logger, health, close = async () => {} }: Service): Server {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
+  let inFlight = 0;
+  server.on('request', (_req, res) => {
+    inFlight++;
+    res.once('close', () => {
+      inFlight--;
+      closeWhenIdle();
+    });
+  });
+
+  /** Ends the connections that are left, such as a browser's spare ones, which have sent nothing yet. */
+  function closeWhenIdle(): void {
+    if (!server.listening && inFlight === 0) server.closeAllConnections();
+  }
 
   async function stop(drainMs: number): Promise<void> {
     if (health.stopping) return;
@@ -45,7 +58,9 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
     logger.info('stopping');
     setTimeout(() => exit(1, 'some requests did not end in time'), LIMIT_MS).unref();
     await sleep(drainMs);
-    await new Promise((resolve) => server.close(resolve));
+    const closed = new Promise((resolve) => server.close(resolve));
+    closeWhenIdle();
+    await closed;
     await close();
     exit(0, 'stopped');
   }
