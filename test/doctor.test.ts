@@ -1,0 +1,390 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect } from 'chai';
+import { chooseMode, judgeInotify, judgeNode, judgePorts, judgeTool, ranges } from '../scripts/doctor.ts';
+
+const REPOSITORY = resolve('.');
+const TOOLS = ['helm', 'kubectl', 'kind', 'ctlptl', 'tilt', 'kubeconform'];
+const UNREACHABLE = 'tcp://127.0.0.1:1';
+
+/** What the tools say of themselves at the pinned versions. */
+const FITTING: Record<string, string> = {
+  helm: 'version.BuildInfo{Version:"v3.21.4", GitCommit:""}',
+  kubectl: 'Client Version: v1.34.3',
+  kind: 'kind v0.33.0 go1.26.8 linux/amd64',
+  ctlptl: 'v0.9.3, built 2026-04-24',
+  tilt: 'v0.37.6, built 2026-08-08',
+  kubeconform: 'v0.8.0',
+};
+
+describe('make doctor', function () {
+  this.timeout(20_000);
+
+  let machine: Machine;
+  beforeEach(async () => {
+    machine = await Machine.make();
+  });
+  afterEach(() => machine.end());
+
+  it('has nothing to say against a machine that has everything', async () => {
+    machine.installTools();
+    machine.installDocker();
+    const { output, code } = await machine.doctor();
+    expect(output).not.to.contain('✗');
+    expect(output).to.contain(`✓ Node.js ${process.versions.node}`);
+    expect(output).to.contain('✓ tilt 0.37.6');
+    expect(output).to.match(/✓ ports .*: free/);
+    expect(output).to.contain('✓ make dev would run in cluster mode: a Docker engine answers');
+    expect(code).to.equal(0);
+  });
+
+  it('changes nothing', async () => {
+    machine.installTools();
+    const before = readdirSync(machine.root, { recursive: true });
+    await machine.doctor();
+    expect(readdirSync(machine.root, { recursive: true })).to.have.members(before);
+  });
+
+  it('chooses host mode where there is neither Docker nor a tool, and is content', async () => {
+    const { output, code } = await machine.doctor();
+    expect(output).to.contain('! Docker is not installed\n  Start Docker, or install it');
+    for (const tool of TOOLS) expect(output).to.contain(`! ${tool} is missing\n  make tools`);
+    expect(output).to.contain('✓ make dev would run in host mode: no Docker engine answers');
+    expect(code).to.equal(0);
+  });
+
+  it('fails for the cluster when Docker and the tools are missing', async () => {
+    const { output, code } = await machine.doctor({ MODE: 'cluster' });
+    expect(output).to.contain('✗ Docker is not installed\n');
+    for (const tool of TOOLS.slice(0, 5)) expect(output).to.contain(`✗ ${tool} is missing\n  make tools`);
+    expect(output).to.contain('! kubeconform is missing');
+    expect(code).to.equal(1);
+  });
+
+  it('tells tools that are too old or too new, as tools.sh does', async () => {
+    machine.installDocker();
+    machine.installTools({
+      helm: 'version.BuildInfo{Version:"v4.0.1"}',
+      kubectl: 'Client Version: v1.30.1',
+      tilt: 'v0.33.1, built 2023-06-01',
+      kind: 'kind v0.40.0',
+      kubeconform: 'development',
+    });
+    const { output, code } = await machine.doctor();
+    expect(output).to.contain('✗ helm is 4.0.1; 3.21.4 is wanted\n  make tools');
+    expect(output).to.contain('✗ tilt is 0.33.1; 0.37.6 is wanted');
+    expect(output).to.contain('! kubectl is 1.30.1; 1.34.3 is wanted');
+    expect(output).to.contain('✓ kind 0.40.0');
+    expect(output).to.contain("✓ kubeconform, a build that doesn't say its version");
+    expect(code).to.equal(1);
+
+    const tools = await machine.run('bash', ['scripts/tools.sh', '--check']);
+    for (const tool of ['helm', 'tilt', 'kubectl']) expect(tools.output).to.contain(`✗ ${tool} is`);
+    for (const tool of ['kind', 'kubeconform', 'ctlptl']) expect(tools.output).to.contain(`✓ ${tool}`);
+    expect(tools.code).to.equal(1);
+  });
+
+  it('takes a tool that does not run for missing', async () => {
+    machine.install('kind', 'exit 1');
+    expect((await machine.doctor()).output).to.contain('! kind is missing');
+  });
+
+  it('tells a port that another program has taken', async () => {
+    machine.installTools();
+    machine.installDocker();
+    await machine.listen(machine.ports.gateway);
+    const { output, code } = await machine.doctor();
+    expect(output).to.contain(
+      `✗ ports ${machine.ports.gateway}: taken by another program\n` +
+        `  End it: lsof -nP -iTCP:${machine.ports.gateway} -sTCP:LISTEN tells which`,
+    );
+    expect(code).to.equal(1);
+  });
+
+  it('lets the registry have its port in host mode', async () => {
+    await machine.listen(machine.ports.registry);
+    const { output, code } = await machine.doctor({ MODE: 'host' });
+    expect(output).to.contain(`! ports ${machine.ports.registry}: taken by another program`);
+    expect(code).to.equal(0);
+  });
+
+  it("knows the ports of the stand's own containers", async () => {
+    machine.installTools();
+    machine.installDocker({ cluster: 'running', registry: 'running' });
+    await machine.listen(machine.ports.gateway);
+    const { output, code } = await machine.doctor();
+    const { gateway, registry } = machine.ports;
+    expect(output).to.contain(`✓ ports ${ranges([gateway, registry])}: held by the stand's cluster`);
+    expect(output).to.contain('✓ registry stand-registry is running');
+    expect(code).to.equal(0);
+  });
+
+  it('knows the ports of the running host mode', async () => {
+    await machine.startHostMode();
+    const { gateway, database } = machine.ports;
+    await machine.listen(gateway);
+    await machine.listen(database);
+    const { output, code } = await machine.doctor();
+    expect(output).to.contain(`✓ ports ${ranges([gateway, database])}: held by the stand's host mode`);
+    expect(output).to.match(/host mode runs now, as process \d+/);
+    expect(code).to.equal(0);
+  });
+
+  it('says that a stopped cluster and a missing registry come back with make cluster', async () => {
+    machine.installTools();
+    machine.installDocker({ cluster: 'exited' });
+    const { output } = await machine.doctor();
+    expect(output).to.contain('! cluster stand-control-plane is exited\n  make cluster');
+    expect(output).to.contain('! registry stand-registry is missing\n  make cluster');
+  });
+
+  it('wants memory for Docker', async () => {
+    machine.installDocker({ memory: 2 * 2 ** 30 });
+    expect((await machine.doctor()).output).to.contain('! Docker has 2.0 GiB of memory; 4 are wanted\n  ');
+  });
+
+  it('tells an engine that does not answer', async function () {
+    const docker = find('docker') ?? this.skip();
+    machine.link('docker', docker);
+    const { output } = await machine.doctor({ DOCKER_HOST: UNREACHABLE });
+    expect(output).to.match(/! No Docker engine answers: .*127\.0\.0\.1:1.*\n {2}Start Docker/);
+    expect(output).to.contain('host mode: no Docker engine answers');
+    expect((await machine.doctor({ DOCKER_HOST: UNREACHABLE, MODE: 'cluster' })).code).to.equal(1);
+  });
+
+  it('minds no other kube context, and misses its own only when its cluster is there', async function () {
+    const kubectl = find('kubectl') ?? this.skip();
+    machine.installTools();
+    machine.link('kubectl', kubectl);
+    const other = { KUBECONFIG: machine.kubeconfig('production', 'production') };
+    machine.installDocker();
+    expect((await machine.doctor(other)).output).to.contain(
+      '✓ kube context kind-stand comes with the cluster; production is',
+    );
+    machine.installDocker({ cluster: 'running', registry: 'running' });
+    const lost = await machine.doctor(other);
+    expect(lost.output).to.contain(
+      '✗ kube context kind-stand is missing, though its cluster exists\n  kind export kubeconfig',
+    );
+    expect(lost.code).to.equal(1);
+    const both = { KUBECONFIG: machine.kubeconfig('production', 'production', 'kind-stand') };
+    expect((await machine.doctor(both)).output).to.contain(
+      '✓ kube context kind-stand is there, not selected (production is)',
+    );
+  });
+
+  it('refuses settings that name nothing', async () => {
+    for (const [setting, sentence] of [
+      [{ MODE: 'clster' }, '✗ MODE is cluster or host, not clster'],
+      [{ ENV: 'nowhere' }, '✗ There is no environment nowhere.'],
+      [{ SERVICES: 'gateway ordres' }, '✗ There is no service ordres.'],
+    ] as const) {
+      const { output, code } = await machine.doctor(setting);
+      expect(output).to.contain(sentence);
+      expect(code).to.equal(1);
+    }
+  });
+});
+
+describe("the doctor's judgement", () => {
+  const marks = (version: string) => judgeNode(version).mark;
+
+  it('wants Node.js 20.19 or newer', () => {
+    expect(['18.20.0', '20.18.3', '20.19.0', '22.1.0', '24.11.0'].map(marks)).to.deep.equal(['✗', '✗', '✓', '✓', '✓']);
+  });
+
+  it('wants room for file watchers, where Linux limits them', () => {
+    expect(judgeInotify(undefined)).to.deep.equal([]);
+    const [instances, watches] = judgeInotify({ max_user_instances: 128, max_user_watches: 524_288 });
+    expect(instances?.mark).to.equal('!');
+    expect(instances?.fix).to.equal('sudo sysctl fs.inotify.max_user_instances=512');
+    expect(watches?.mark).to.equal('✓');
+  });
+
+  it('takes the mode that is asked for, else the one that Docker allows', () => {
+    const docker = { memory: 2 ** 33 };
+    expect(chooseMode({ requestedMode: '', docker })).to.equal('cluster');
+    expect(chooseMode({ requestedMode: '', docker: { fault: 'none' } })).to.equal('host');
+    expect(chooseMode({ requestedMode: 'host', docker })).to.equal('host');
+  });
+
+  it('lets only the cluster fail for a tool', () => {
+    const tool = { name: 'kind', wanted: '0.33.0', found: undefined };
+    expect([judgeTool(tool, 'cluster').mark, judgeTool(tool, 'host').mark]).to.deep.equal(['✗', '!']);
+  });
+
+  it('warns of the ports that the other mode holds', () => {
+    const port = { port: 8080, neededBy: ['cluster' as const, 'host' as const], holder: 'the cluster' as const };
+    expect(judgePorts([port], 'cluster')[0]?.mark).to.equal('✓');
+    expect(judgePorts([port], 'host')[0]?.mark).to.equal('!');
+    expect(judgePorts([{ ...port, holder: 'host mode' }], 'cluster')[0]?.mark).to.equal('!');
+  });
+
+  it('writes ports as ranges', () => {
+    expect(ranges([8080, 15432, 8081, 8082, 5005])).to.equal('5005, 8080-8082, 15432');
+  });
+});
+
+/** Where a program is on this machine's PATH. */
+function find(program: string): string | undefined {
+  try {
+    return execFileSync('which', [program], { encoding: 'utf8' }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+interface Ports {
+  gateway: number;
+  database: number;
+  registry: number;
+}
+
+/** A clone of its own, with free ports, and a PATH on which only what a test installs is found. */
+class Machine {
+  readonly root = mkdtempSync(join(tmpdir(), 'doctor-'));
+  readonly #bin = join(this.root, 'bin');
+  readonly #servers: Server[] = [];
+  readonly #processes: ChildProcess[] = [];
+  readonly ports: Ports;
+
+  private constructor(ports: Ports) {
+    this.ports = ports;
+  }
+
+  static async make(): Promise<Machine> {
+    const [gateway = 0, database = 0, registry = 0] = await freePorts(3);
+    const machine = new Machine({ gateway, database, registry });
+    machine.#clone();
+    return machine;
+  }
+
+  #clone(): void {
+    for (const folder of ['bin', 'scripts', 'cluster', 'helm/app'])
+      mkdirSync(join(this.root, folder), { recursive: true });
+    for (const file of ['mise.toml', 'scripts/tools.sh']) cpSync(join(REPOSITORY, file), join(this.root, file));
+    const mapping = (port: number, nodePort: number) => `{ hostPort: ${port}, containerPort: ${nodePort} }`;
+    this.#write(
+      'cluster/ctlptl.yaml',
+      `port: ${this.ports.registry}\n---\nkindV1Alpha4Cluster:\n  nodes:\n` +
+        `    - extraPortMappings: [${mapping(this.ports.gateway, 30080)}, ${mapping(this.ports.database, 30432)}]\n`,
+    );
+    this.#write(
+      'helm/app/values.yaml',
+      `serviceDefaults: { enabled: true, needs: [], uses: [] }\nservices: { gateway: { port: ${this.ports.gateway} } }\n`,
+    );
+    this.#write('helm/app/values-local.yaml', '{}');
+    this.link('node', process.execPath);
+    for (const program of ['bash', 'dirname', 'sed', 'ps']) this.link(program, find(program) ?? program);
+  }
+
+  #write(file: string, text: string): void {
+    writeFileSync(join(this.root, file), text);
+  }
+
+  link(program: string, target: string): void {
+    rmSync(join(this.#bin, program), { force: true });
+    symlinkSync(target, join(this.#bin, program));
+  }
+
+  install(program: string, script: string): void {
+    this.#write(`bin/${program}`, `#!${find('bash')}\n${script}\n`);
+    chmodSync(join(this.#bin, program), 0o755);
+  }
+
+  /** Tools that only say their version, and a kubectl that knows the stand's context. */
+  installTools(answers: Record<string, string> = {}): void {
+    for (const [tool, answer] of Object.entries({ ...FITTING, ...answers }))
+      this.install(tool, `[ "$1" = config ] && echo kind-stand || echo '${answer}'`);
+  }
+
+  /** A docker whose engine answers as far as the doctor asks it. */
+  installDocker(has: { memory?: number; cluster?: string; registry?: string } = {}): void {
+    const info = { ServerVersion: '28.0.0', MemTotal: has.memory ?? 2 ** 33, DockerRootDir: '/nowhere' };
+    const container = (name: string, status: string | undefined, port: number) => {
+      const published = status === 'running' ? { '1/tcp': [{ HostPort: String(port) }] } : {};
+      return status ? [{ Name: `/${name}`, State: { Status: status }, NetworkSettings: { Ports: published } }] : [];
+    };
+    const containers = [
+      ...container('stand-control-plane', has.cluster, this.ports.gateway),
+      ...container('stand-registry', has.registry, this.ports.registry),
+    ];
+    this.install(
+      'docker',
+      `case $1 in info) echo '${JSON.stringify(info)}' ;; *) echo '${JSON.stringify(containers)}'; exit ${2 - containers.length} ;; esac`,
+    );
+  }
+
+  /** A kubeconfig with these contexts. */
+  kubeconfig(current: string, ...contexts: string[]): string {
+    const entries = contexts.map((name) => ({ name, context: { cluster: name, user: name } }));
+    this.#write(
+      'kubeconfig',
+      JSON.stringify({ apiVersion: 'v1', kind: 'Config', 'current-context': current, contexts: entries }),
+    );
+    return join(this.root, 'kubeconfig');
+  }
+
+  async listen(port: number): Promise<void> {
+    const server = createServer();
+    this.#servers.push(server);
+    await new Promise<void>((done) => server.listen(port, '127.0.0.1', done));
+  }
+
+  /** A process that looks like host mode, and what host mode writes down of itself. */
+  async startHostMode(): Promise<void> {
+    const host = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'scripts/host.ts']);
+    this.#processes.push(host);
+    mkdirSync(join(this.root, '.stand'));
+    this.#write(
+      '.stand/host.json',
+      JSON.stringify([
+        { name: 'host', pid: host.pid },
+        { name: 'gateway', pid: 1 },
+      ]),
+    );
+  }
+
+  doctor(env: Record<string, string> = {}): Promise<{ output: string; code: number }> {
+    const typescript = join(REPOSITORY, 'services/chassis/typescript.cjs');
+    const args = ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--require', typescript];
+    return this.run('node', [...args, join(REPOSITORY, 'scripts/doctor.ts')], env);
+  }
+
+  run(program: string, args: string[], env: Record<string, string> = {}): Promise<{ output: string; code: number }> {
+    const options = {
+      cwd: this.root,
+      env: { PATH: this.#bin, HOME: process.env.HOME, TS_NODE_PROJECT: join(REPOSITORY, 'tsconfig.json'), ...env },
+    };
+    return new Promise((done) => {
+      const child = execFile(join(this.#bin, program), args, options, (_error, stdout, stderr) =>
+        done({ output: stdout + stderr, code: child.exitCode ?? -1 }),
+      );
+    });
+  }
+
+  end(): void {
+    for (const server of this.#servers) server.close();
+    for (const child of this.#processes) child.kill();
+    rmSync(this.root, { recursive: true });
+  }
+}
+
+/** Ports that were free a moment ago, all different. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<Server>((done) => {
+          const server = createServer().listen(0, '127.0.0.1', () => done(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
