@@ -1,17 +1,15 @@
 {{/*
 Where a service's database is, whichever kind it is: host, port, name, secret, userKey, passwordKey, sslMode, ca.
-Exactly one kind: the PostgreSQL of this release, or an external one.
+The service's own server, or else the PostgreSQL of this release or the external one. Empty for a service without.
 */}}
 {{- define "app.database" -}}
 {{- $external := .root.Values.externalDatabase }}
 {{- $own := .values.database }}
-{{- if .root.Values.postgresql.enabled }}
-{{- if or $external.host $external.existingSecret }}
-{{- fail "postgresql.enabled and externalDatabase exclude each other: set postgresql.enabled=false, or empty externalDatabase.host and externalDatabase.existingSecret" }}
-{{- end }}
+{{- if not $own.enabled }}
+{{- else if and .root.Values.postgresql.enabled (not $own.host) }}
 host: postgresql
 port: 5432
-name: {{ .root.Values.postgresql.auth.database }}
+name: {{ .root.Values.postgresql.auth.database | quote }}
 secret: postgresql
 userKey: username
 passwordKey: password
@@ -19,7 +17,7 @@ sslMode: disable
 {{- else }}
 host: {{ coalesce $own.host $external.host | required (printf "services.%s needs a database: set postgresql.enabled=true or externalDatabase.host" .name) }}
 port: {{ coalesce $own.port $external.port }}
-name: {{ coalesce $own.name $external.name | required "externalDatabase.name is required: the database to use on externalDatabase.host" }}
+name: {{ coalesce $own.name $external.name | required "externalDatabase.name is required: the database to use on externalDatabase.host" | quote }}
 secret: {{ coalesce $own.existingSecret $external.existingSecret | required "externalDatabase.existingSecret is required: the Secret with the database's user and password" }}
 userKey: {{ $external.userKey }}
 passwordKey: {{ $external.passwordKey }}

@@ -8,23 +8,25 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{ include "app.selectorLabels" . }}
 app.kubernetes.io/part-of: {{ .root.Chart.Name }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{/* A service's values: serviceDefaults with its own on top, as YAML. */}}
 {{- define "app.values" -}}
-{{- mergeOverwrite (deepCopy .root.Values.serviceDefaults) (deepCopy (index .root.Values.services .name)) | toYaml }}
+{{- $own := index .root.Values.services .name | required (printf "templates/%s is there, but services.%s is not" .name .name) }}
+{{- mergeOverwrite (deepCopy .root.Values.serviceDefaults) (deepCopy $own) | toYaml }}
 {{- end }}
 
 {{/* The image by digest where there is one, else by tag. */}}
 {{- define "app.image" -}}
 {{- with .values.image -}}
+{{- $repository := .repository | required (printf "services.%s.image.repository is required" $.name) -}}
 {{- if .digest -}}
-{{ .repository }}@{{ .digest }}
+{{ $repository }}@{{ .digest }}
 {{- else if eq (toString .tag) "latest" -}}
 {{- fail (printf "services.%s.image.tag is latest: name the version to run" $.name) -}}
 {{- else -}}
-{{ .repository }}:{{ required (printf "services.%s needs an image: set serviceDefaults.image.tag, services.%s.image.tag or services.%s.image.digest" $.name $.name $.name) .tag }}
+{{ $repository }}:{{ required (printf "services.%s needs an image: set serviceDefaults.image.tag, services.%s.image.tag or services.%s.image.digest" $.name $.name $.name) .tag }}
 {{- end -}}
 {{- end -}}
 {{- end }}

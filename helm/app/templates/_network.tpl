@@ -87,7 +87,7 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   rules:
-    {{- range $values.ingress.hosts | required (printf "services.%s.ingress.hosts is required with ingress.enabled" .name) }}
+    {{- range $values.ingress.hosts }}
     - host: {{ . | quote }}
       http:
         paths:
@@ -98,6 +98,8 @@ spec:
                 name: {{ $.name }}
                 port:
                   name: http
+    {{- else }}
+    {{- fail (printf "services.%s.ingress.hosts is required with ingress.enabled" .name) }}
     {{- end }}
 {{- end }}
 
@@ -113,7 +115,11 @@ kind: HTTPRoute
   {{- end }}
 spec:
   parentRefs:
-    {{- $values.httpRoute.parentRefs | required (printf "services.%s.httpRoute.parentRefs is required with httpRoute.enabled" .name) | toYaml | nindent 4 }}
+    {{- with $values.httpRoute.parentRefs }}
+    {{- toYaml . | nindent 4 }}
+    {{- else }}
+    {{- fail (printf "services.%s.httpRoute.parentRefs is required with httpRoute.enabled" .name) }}
+    {{- end }}
   {{- with $values.httpRoute.hostnames }}
   hostnames:
     {{- toYaml . | nindent 4 }}

@@ -108,7 +108,9 @@ initContainers:
   - name: migrate
     {{- include "app.containerBasics" . | nindent 4 }}
     command: {{ $values.migrateCommand | toJson }}
-    args: {{ ternary (list "--seed") list $values.database.seed | toJson }}
+    {{- if $values.database.seed }}
+    args: [--seed]
+    {{- end }}
 {{- end }}
 containers:
   - name: {{ .name }}
@@ -163,8 +165,8 @@ topologySpreadConstraints:
 volumes:
   - name: tmp
     emptyDir: {}
-  {{- if $values.database.enabled }}
-  {{- include "app.databaseVolumes" . | trim | nindent 2 }}
+  {{- with include "app.databaseVolumes" . | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
   {{- with $values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
@@ -183,9 +185,11 @@ env:
     value: {{ $values.port | quote }}
   - name: LOG_LEVEL
     value: {{ $values.logLevel }}
-  {{- include "app.urls" . | trim | nindent 2 }}
-  {{- if $values.database.enabled }}
-  {{- include "app.databaseEnv" . | trim | nindent 2 }}
+  {{- with include "app.urls" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- with include "app.databaseEnv" . | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
   {{- with $values.env }}
   {{- toYaml . | nindent 2 }}
@@ -199,8 +203,8 @@ resources:
 volumeMounts:
   - name: tmp
     mountPath: /tmp
-  {{- if $values.database.enabled }}
-  {{- include "app.databaseMounts" . | trim | nindent 2 }}
+  {{- with include "app.databaseMounts" . | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
   {{- with $values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
