@@ -3,25 +3,31 @@
 #   ENV       which helm/app/values-ENV.yaml (local)
 #   SERVICES  run only these, such as "gateway catalog"
 #   MODE      cluster or host; by default the cluster where a Docker engine answers
+#   DEBUG=1   a debugger's port per service, from 9229 on
 #   YES=1     answers the questions
+#   NAME      the service to make or remove; DATABASE=1 gives it tables of its own
 
 ENV ?= local
 SERVICES ?=
 MODE ?=
 YES ?=
-export ENV SERVICES MODE YES
+DEBUG ?=
+# Not from the environment: Windows' Linux has a NAME there.
+NAME :=
+DATABASE :=
+export ENV SERVICES MODE YES DEBUG NAME DATABASE
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
 
 TYPESCRIPT := node --conditions=source --disable-warning=MODULE_TYPELESS_PACKAGE_JSON --require ./services/chassis/typescript.cjs
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help dev cluster down clean test e2e lint lint-chart schemas bench doctor tools
+.PHONY: help dev cluster down clean test e2e lint lint-chart schemas bench doctor tools new-service remove-service
 
 ##@ Every day
 
 help: ## List the commands
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: $(INSTALLED) ## Run the services, serve every save: http://localhost:8080
 	@scripts/dev.sh
@@ -33,6 +39,16 @@ test: $(INSTALLED) ## Lint, types and all tests that need no cluster
 	@npm run --silent lint
 	@npm run --silent types
 	@npm test --silent
+
+##@ Services
+
+new-service: $(INSTALLED) ## Make a service: NAME=payments, and DATABASE=1 for one with tables
+	@$(TYPESCRIPT) scripts/new-service.ts
+	@touch $(INSTALLED)
+
+remove-service: $(INSTALLED) ## Remove a service: NAME=payments
+	@$(TYPESCRIPT) scripts/remove-service.ts
+	@touch $(INSTALLED)
 
 ##@ The cluster
 

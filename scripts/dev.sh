@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Runs the stand: in the cluster where a Docker engine answers, else on this machine (host mode).
-# Reads MODE (cluster|host), ENV and SERVICES from the environment.
+# Reads MODE (cluster|host), ENV, SERVICES and DEBUG from the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 environment=${ENV:-local}
 read -r -a services <<< "${SERVICES:-}"
+debug=()
+[ -z "${DEBUG:-}" ] || debug=(--debug)
 
 choose() {
   case ${MODE:-} in
@@ -24,4 +26,4 @@ fi
 [ -f "helm/app/values-$environment.yaml" ] || { echo "✗ There is no environment $environment: helm/app/values-$environment.yaml is missing" >&2; exit 1; }
 command -v tilt >/dev/null || { echo "✗ tilt is missing" >&2; echo "  Install it with: make tools" >&2; exit 1; }
 scripts/cluster.sh up
-exec tilt up --context kind-stand -- --environment "$environment" ${services[@]+"${services[@]}"}
+exec tilt up --context kind-stand -- --environment "$environment" ${debug[@]+"${debug[@]}"} ${services[@]+"${services[@]}"}

@@ -1,6 +1,6 @@
 /**
  * Host mode: the enabled services under nodemon on this machine, with a real PostgreSQL of the stand's own, at the
- * addresses of the cluster. Reads ENV and SERVICES. Data stays in .stand/postgresql, or below
+ * addresses of the cluster. Reads ENV, SERVICES and DEBUG. Data stays in .stand/postgresql, or below
  * STAND_STATE where that is set.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -43,8 +43,9 @@ async function main(): Promise<void> {
   });
   running.push(() => postgres.stop());
   for (const [name, service] of services) migrate(name, service, environmentOf(name, values, DATABASE_PORT));
-  services.forEach(([name], index) => {
-    start(name, environmentOf(name, values, DATABASE_PORT), COLOURS[index % COLOURS.length] ?? 0);
+  services.forEach(([name, { port }], index) => {
+    const debug = process.env.DEBUG && { NODE_DEBUG_OPTION: `--inspect=127.0.0.1:${9229 + port - 8080}` };
+    start(name, { ...environmentOf(name, values, DATABASE_PORT), ...debug }, COLOURS[index % COLOURS.length] ?? 0);
   });
   remember();
   await Promise.all(services.map(([, { port }]) => untilReady(port)));

@@ -1,0 +1,154 @@
+import { expect } from 'chai';
+import { dangling } from './references.ts';
+import {
+  type Container,
+  containers,
+  ENVIRONMENTS,
+  invalid,
+  NAMES,
+  type PodSpec,
+  parseManifests,
+  podSpecs,
+  render,
+  renderText,
+  type SecurityContext,
+} from './render.ts';
+import { needsTools } from './tools.ts';
+
+/** All that the chart can render and no environment does. */
+const EVERYTHING = {
+  serviceDefaults: {
+    imagePullSecrets: [{ name: 'registry' }],
+    env: [{ name: 'GREETING', value: 'hello' }],
+    envFrom: [{ secretRef: { name: 'more' } }],
+    service: { type: 'LoadBalancer', annotations: { 'example.com/internal': 'true' } },
+    serviceAccount: { annotations: { 'example.com/role': 'shop' } },
+    podLabels: { team: 'shop' },
+    podAnnotations: { 'example.com/scrape': 'true' },
+    podDisruptionBudget: { maxUnavailable: '50%' },
+    podSecurityContext: { fsGroup: 1_000_650_000 },
+    networkPolicy: {
+      extraIngress: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } }],
+      extraEgress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports: [{ port: 443 }] }],
+    },
+    ingress: {
+      enabled: true,
+      className: 'nginx',
+      annotations: { 'example.com/timeout': '60' },
+      hosts: ['shop.example.com'],
+      tls: [{ hosts: ['shop.example.com'], secretName: 'shop-tls' }],
+    },
+    httpRoute: {
+      enabled: true,
+      annotations: { 'example.com/timeout': '60' },
+      parentRefs: [{ name: 'public', namespace: 'gateways', sectionName: 'https' }],
+      hostnames: ['shop.example.com'],
+    },
+    priorityClassName: 'high',
+    nodeSelector: { 'kubernetes.io/arch': 'arm64' },
+    tolerations: [{ key: 'spot', operator: 'Exists' }],
+    affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
+    extraVolumes: [{ name: 'cache', emptyDir: {} }],
+    extraVolumeMounts: [{ name: 'cache', mountPath: '/cache' }],
+  },
+};
+
+describe('the rendered objects', function () {
+  this.timeout(20_000);
+  needsTools('helm', 'kubeconform');
+
+  it('are valid and whole with all options on', () => {
+    const text = renderText({ environment: 'prod', values: EVERYTHING });
+    expect(invalid(text)).to.equal('');
+    const manifests = parseManifests(text);
+    expect(dangling(manifests)).to.have.members(['Secret more', 'Secret shop-tls']);
+    expect(podSpecs(manifests).orders?.securityContext).to.include({ fsGroup: 1_000_650_000 });
+  });
+
+  for (const environment of ENVIRONMENTS) {
+    it(`of ${environment} have no empty lines, nulls or empty lists`, () => {
+      const text = renderText({ environment });
+      expect(text.trimEnd()).to.not.match(/^[ \t]*$/m);
+      expect(parseManifests(text).flatMap((manifest) => junk(manifest, manifest.metadata.name))).to.deep.equal([]);
+    });
+
+    it(`of ${environment} are all named, labelled and in the release’s namespace`, () => {
+      for (const { kind, metadata } of render({ environment })) {
+        expect(metadata, `${kind} ${metadata.name}`).to.include({ namespace: 'stand' });
+        expect(metadata.labels).to.include({
+          'app.kubernetes.io/instance': 'stand',
+          'app.kubernetes.io/part-of': 'app',
+          'app.kubernetes.io/managed-by': 'Helm',
+        });
+      }
+    });
+  }
+});
+
+describe('the pods', function () {
+  this.timeout(20_000);
+  needsTools('helm');
+
+  for (const environment of ENVIRONMENTS) {
+    it(`of ${environment} meet the restricted Pod Security Standard`, () => {
+      const faults = Object.entries(podSpecs(render({ environment }))).flatMap(([name, pod]) =>
+        securityFaults(name, pod),
+      );
+      expect(faults).to.deep.equal([]);
+    });
+  }
+
+  for (const name of NAMES) {
+    it(`of ${name} are asked for life at /livez and for readiness at /readyz`, () => {
+      const [server] = podSpecs(render())[name]?.containers ?? [];
+      expect(server?.startupProbe?.httpGet).to.deep.equal({ path: '/livez', port: 'http' });
+      expect(server?.livenessProbe?.httpGet).to.deep.equal({ path: '/livez', port: 'http' });
+      expect(server?.readinessProbe?.httpGet).to.deep.equal({ path: '/readyz', port: 'http' });
+    });
+  }
+
+  it('have no access to Kubernetes', () => {
+    for (const pod of Object.values(podSpecs(render())))
+      expect(pod).to.include({ automountServiceAccountToken: false });
+  });
+});
+
+/** Where nothing stands that says something: nulls and empty lists; an empty map only as in `emptyDir: {}`. */
+function junk(node: unknown, path: string): string[] {
+  if (node === null || (Array.isArray(node) && node.length === 0)) return [path];
+  if (typeof node !== 'object') return [];
+  const entries = Object.entries(node);
+  if (entries.length === 0 && !path.endsWith('.emptyDir')) return [path];
+  return entries.flatMap(([key, value]) => junk(value, `${path}.${key}`));
+}
+
+/** https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
+function securityFaults(name: string, pod: PodSpec): string[] {
+  const allowedVolumes = 'configMap csi downwardAPI emptyDir ephemeral persistentVolumeClaim projected secret'.split(
+    ' ',
+  );
+  const rules: [string, boolean][] = [
+    ['namespaces of the host', !pod.hostNetwork && !pod.hostPID && !pod.hostIPC],
+    [
+      'volume types',
+      (pod.volumes ?? []).every(({ name: _, ...types }) =>
+        Object.keys(types).every((type) => allowedVolumes.includes(type)),
+      ),
+    ],
+    ...containers(pod).flatMap((container) => containerRules(container, pod.securityContext)),
+  ];
+  return rules.filter(([, isMet]) => !isMet).map(([rule]) => `${name}: ${rule}`);
+}
+
+function containerRules({ securityContext: own, ports = [], ...container }: Container, pod: SecurityContext) {
+  const context = { ...pod, ...own };
+  const rules: [string, boolean][] = [
+    ['privileged', !context.privileged],
+    ['privilege escalation', context.allowPrivilegeEscalation === false],
+    ['capabilities', context.capabilities?.drop?.includes('ALL') === true && !context.capabilities.add],
+    ['root', context.runAsNonRoot === true && context.runAsUser !== 0],
+    ['seccomp', context.seccompProfile?.type === 'RuntimeDefault'],
+    ['host ports', ports.every(({ hostPort }) => !hostPort)],
+  ];
+  return rules.map(([rule, isMet]): [string, boolean] => [`${container.name}: ${rule}`, isMet]);
+}

@@ -1,0 +1,228 @@
+import { readdirSync } from 'node:fs';
+import { expect } from 'chai';
+import { dangling } from './references.ts';
+import {
+  CHART,
+  container,
+  environmentOf,
+  find,
+  type Manifest,
+  NAMES,
+  type Options,
+  ofKind,
+  render,
+  renderError,
+  SERVICES,
+} from './render.ts';
+import { needsTools } from './tools.ts';
+
+/** What one service has in production. */
+const KINDS = [
+  'Deployment',
+  'HorizontalPodAutoscaler',
+  'NetworkPolicy',
+  'Pod',
+  'PodDisruptionBudget',
+  'Service',
+  'ServiceAccount',
+];
+
+const off = (name: string, url = '') => ({ services: { [name]: { enabled: false, url } } });
+
+describe('the list of services', () => {
+  it('is the folders of services/ and of the chart’s templates, and nothing else', () => {
+    const folders = (path: string) =>
+      readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? entry.name : []));
+    const without = (names: string[], ...others: string[]) => names.filter((name) => !others.includes(name));
+    expect(without(folders('services'), 'chassis')).to.have.members(NAMES);
+    expect(without(folders(`${CHART}/templates`), 'postgresql', 'tests')).to.have.members(NAMES);
+  });
+});
+
+describe('a service', function () {
+  this.timeout(20_000);
+  needsTools('helm');
+
+  for (const name of NAMES) {
+    it(`${name} has all its objects when it is on, and none when it is off`, () => {
+      const elsewhere = `https://${name}.example.com`;
+      expect(objectsOf(name, render({ environment: 'prod' }))).to.have.members(KINDS);
+      expect(objectsOf(name, render({ environment: 'prod', values: off(name, elsewhere) }))).to.deep.equal([]);
+    });
+  }
+
+  it('does not render without one that it needs, and says which and what to do', () => {
+    const error = renderError({ values: { services: { gateway: { enabled: false }, catalog: { enabled: false } } } });
+    expect(error).to.contain(
+      'services.orders needs catalog, which is disabled: enable services.catalog, set services.catalog.url, or disable services.orders',
+    );
+  });
+
+  it('finds one that it needs elsewhere', () => {
+    const manifests = render({ environment: 'prod', values: off('catalog', 'https://catalog.example.com') });
+    expect(urlsOf('orders', manifests)).to.deep.equal({ CATALOG_URL: 'https://catalog.example.com' });
+    expect(egressPorts('orders', manifests)).to.include(443);
+  });
+
+  it('may go to the port of one elsewhere', () => {
+    const values = off('catalog', 'http://catalog.example.com:9000/v1');
+    expect(egressPorts('orders', render({ environment: 'prod', values })))
+      .to.include(9000)
+      .and.not.include(443);
+  });
+
+  it('does without one that it only uses', () => {
+    const manifests = render({ environment: 'prod', values: off('orders') });
+    expect(urlsOf('gateway', manifests)).to.deep.equal({ CATALOG_URL: 'http://catalog:8081' });
+    expect(dangling(manifests)).to.deep.equal([]);
+  });
+
+  it('does not render when it names one that does not exist', () => {
+    const values = { services: { gateway: { uses: ['payments'] } } };
+    expect(renderError({ values })).to.contain('services.gateway names payments, which is not one of services');
+  });
+
+  it('does not render when its folder is left in the chart but its values are not', () => {
+    expect(renderError({ values: { services: { orders: null } } })).to.contain('services.orders is not');
+  });
+
+  it('is not exposed without a host name or a Gateway', () => {
+    const exposed = (kind: string) => ({ values: { services: { gateway: { [kind]: { enabled: true } } } } });
+    expect(renderError(exposed('ingress'))).to.contain('services.gateway.ingress.hosts is required');
+    expect(renderError(exposed('httpRoute'))).to.contain('services.gateway.httpRoute.parentRefs is required');
+  });
+
+  it('has its own values on top of the defaults, even when they are false, 0 or empty', () => {
+    const values = {
+      serviceDefaults: {
+        topologySpread: { enabled: true },
+        tolerations: [{ operator: 'Exists' }],
+        priorityClassName: 'high',
+      },
+      services: {
+        catalog: { topologySpread: { enabled: false }, tolerations: [], priorityClassName: '', replicas: 0 },
+      },
+    };
+    const manifests = render({ values });
+    const own = ['topologySpreadConstraints', 'tolerations', 'priorityClassName'];
+    expect(find(manifests, 'Deployment', 'gateway').spec.template.spec).to.include.keys(own);
+    expect(find(manifests, 'Deployment', 'catalog').spec.template.spec).to.not.have.any.keys(own);
+    expect(find(manifests, 'Deployment', 'catalog').spec.replicas).to.equal(0);
+  });
+});
+
+describe('the image', function () {
+  this.timeout(20_000);
+  needsTools('helm');
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const imageOf = (options: Options) => container(render(options), 'catalog').image;
+  const withImage = (image: object) => ({ services: { catalog: { image } } });
+
+  it('has the tag of the deployment', () => {
+    expect(imageOf({ tag: '1.4.2' })).to.equal('stand/catalog:1.4.2');
+  });
+
+  it('has the service’s own tag rather than the default one', () => {
+    expect(imageOf({ values: withImage({ tag: '2.0.0' }) })).to.equal('stand/catalog:2.0.0');
+  });
+
+  it('has the digest rather than any tag', () => {
+    expect(imageOf({ values: withImage({ tag: 'latest', digest }) })).to.equal(`stand/catalog@${digest}`);
+  });
+
+  it('needs a tag or a digest', () => {
+    expect(renderError({ environment: 'prod', tag: '' })).to.match(
+      /services\.\w+ needs an image: set serviceDefaults\.image\.tag, services\.\w+\.image\.tag or services\.\w+\.image\.digest/,
+    );
+  });
+
+  it('needs a repository', () => {
+    expect(renderError({ values: withImage({ repository: '' }) })).to.contain(
+      'services.catalog.image.repository is required',
+    );
+  });
+
+  it('is never the latest', () => {
+    expect(renderError({ values: withImage({ tag: 'latest' }) })).to.contain(
+      'services.catalog.image.tag is latest: name the version to run',
+    );
+  });
+});
+
+describe('production', function () {
+  this.timeout(20_000);
+  needsTools('helm');
+  const replicas = (replicas: number, autoscaling = {}) => ({ values: { serviceDefaults: { replicas, autoscaling } } });
+  const budgets = (options: Options) =>
+    ofKind(render(options), 'PodDisruptionBudget').map(({ metadata }) => metadata.name);
+
+  it('has two pods of each service at least, and the autoscaler alone decides', () => {
+    const manifests = render({ environment: 'prod' });
+    for (const name of NAMES) {
+      expect(find(manifests, 'HorizontalPodAutoscaler', name).spec.minReplicas).to.be.at.least(2);
+      expect(find(manifests, 'Deployment', name).spec).to.not.have.property('replicas');
+    }
+  });
+
+  it('has a disruption budget for what has two pods or more, by the autoscaler or without', () => {
+    expect(budgets({ environment: 'prod' })).to.have.members(NAMES);
+    expect(budgets({ environment: 'staging' })).to.deep.equal([]);
+    expect(budgets(replicas(2))).to.have.members(NAMES);
+    expect(budgets(replicas(1))).to.deep.equal([]);
+    expect(budgets(replicas(1, { enabled: true, minReplicas: 2 }))).to.have.members(NAMES);
+    expect(budgets(replicas(3, { enabled: true, minReplicas: 1 }))).to.deep.equal([]);
+  });
+
+  it('has exactly the network edges that needs and uses imply', () => {
+    const manifests = render({ environment: 'prod' });
+    const edges = Object.entries(SERVICES).flatMap(([caller, { needs = [], uses = [] }]) =>
+      [...needs, ...uses].map((callee) => `${caller} → ${callee}`),
+    );
+    const tests = NAMES.map((name) => `helm-test → ${name}`);
+    expect(NAMES.flatMap((name) => egress(name, manifests))).to.have.members(edges);
+    expect(NAMES.flatMap((name) => ingress(name, manifests))).to.have.members([...edges, ...tests]);
+  });
+
+  it('lets only those with a database at the database’s port', () => {
+    const values = { externalDatabase: { port: 6543 } };
+    const manifests = render({ environment: 'prod', values });
+    const withDatabase = NAMES.filter((name) => SERVICES[name]?.database?.enabled);
+    expect(NAMES.filter((name) => egressPorts(name, manifests).includes(6543))).to.have.members(withDatabase);
+  });
+});
+
+/** The kinds of a service's objects, and of what helm tests it with. */
+function objectsOf(name: string, manifests: Manifest[]): string[] {
+  const isOf = ({ metadata }: Manifest) =>
+    metadata.labels['app.kubernetes.io/name'] === name || metadata.name === name || metadata.name === `${name}-test`;
+  return manifests.filter(isOf).map(({ kind }) => kind);
+}
+
+function urlsOf(name: string, manifests: Manifest[]): Record<string, string | undefined> {
+  const variables = Object.entries(environmentOf(container(manifests, name)));
+  return Object.fromEntries(variables.filter(([variable]) => variable.endsWith('_URL')));
+}
+
+interface Peer {
+  podSelector?: { matchLabels: Record<string, string> };
+}
+interface Rule {
+  from?: Peer[];
+  to?: Peer[];
+  ports: { port: number | string }[];
+}
+
+const policyOf = (name: string, manifests: Manifest[]): { ingress: Rule[]; egress: Rule[] } =>
+  find(manifests, 'NetworkPolicy', name).spec;
+
+const peers = (all: Peer[] = []): string[] =>
+  all.flatMap(({ podSelector }) => podSelector?.matchLabels['app.kubernetes.io/name'] ?? []);
+
+const egress = (name: string, manifests: Manifest[]): string[] =>
+  policyOf(name, manifests).egress.flatMap(({ to }) => peers(to).map((callee) => `${name} → ${callee}`));
+
+const ingress = (name: string, manifests: Manifest[]): string[] =>
+  policyOf(name, manifests).ingress.flatMap(({ from }) => peers(from).map((caller) => `${caller} → ${name}`));
+
+const egressPorts = (name: string, manifests: Manifest[]) =>
+  policyOf(name, manifests).egress.flatMap(({ ports }) => ports.map(({ port }) => port));
