@@ -5,7 +5,7 @@ import type { Pool, PoolClient } from 'pg';
 import * as v from 'valibot';
 
 const Params = v.object({ orderId: v.pipe(v.string(), v.uuid()) });
-const Reservation = v.strictObject({
+const NewReservation = v.strictObject({
   items: v.pipe(
     v.array(
       v.strictObject({
@@ -28,38 +28,63 @@ interface PricedItem extends Item {
   priceCents: number;
 }
 
-/** Stock set aside for an order, at the price of that moment. Asking again for the same order changes nothing. */
+interface Reservation {
+  items: PricedItem[];
+  /** Why the stock was not set aside. */
+  refusal: { status: number; detail: string } | null;
+}
+
+/**
+ * Stock set aside for an order, at the price of that moment. Asking again for the same order changes nothing: it gets
+ * the same answer, also when that was no, or an order might be rejected and take the stock all the same.
+ */
 export function reservations(pool: Pool): Router {
   const router = Router();
   router.put('/:orderId', async (req, res) => {
     const { orderId } = parse(Params, req.params);
-    const { items } = parse(Reservation, req.body);
-    res.json({ items: await transaction(pool, (client) => reserve(client, orderId, items)) });
+    const { items } = parse(NewReservation, req.body);
+    const { refusal, ...reserved } = await transaction(pool, (client) => reserve(client, orderId, items));
+    if (refusal) throw new Problem(refusal.status, refusal.detail);
+    res.json(reserved);
   });
   return router;
 }
 
-async function reserve(client: PoolClient, orderId: string, items: Item[]): Promise<PricedItem[]> {
+async function reserve(client: PoolClient, orderId: string, items: Item[]): Promise<Reservation> {
   // A second call for the same order waits here until the first has committed, and then finds its result.
   const { rowCount } = await client.query(
     `insert into catalog.reservations (order_id, items) values ($1, '[]') on conflict do nothing`,
     [orderId],
   );
-  if (rowCount === 0) return findReserved(client, orderId);
+  if (rowCount === 0) return findReservation(client, orderId);
 
-  const priced: PricedItem[] = [];
-  // Everybody takes products in the order of their ids, so two orders can't wait for each other.
-  for (const item of [...items].sort((a, b) => a.productId - b.productId)) priced.push(await take(client, item));
-  await client.query('update catalog.reservations set items = $2 where order_id = $1', [
+  await client.query('savepoint untouched');
+  const reservation = await takeAll(client, items);
+  await client.query('update catalog.reservations set items = $2, refusal = $3 where order_id = $1', [
     orderId,
-    JSON.stringify(priced),
+    JSON.stringify(reservation.items),
+    reservation.refusal,
   ]);
-  return priced;
+  return reservation;
 }
 
-async function findReserved(client: PoolClient, orderId: string): Promise<PricedItem[]> {
-  const { rows } = await client.query('select items from catalog.reservations where order_id = $1', [orderId]);
-  return rows[0].items;
+async function findReservation(client: PoolClient, orderId: string): Promise<Reservation> {
+  const { rows } = await client.query('select items, refusal from catalog.reservations where order_id = $1', [orderId]);
+  return rows[0];
+}
+
+/** Takes all items or, when one of them can't be had, none. */
+async function takeAll(client: PoolClient, items: Item[]): Promise<Reservation> {
+  try {
+    const priced: PricedItem[] = [];
+    // Everybody takes products in the order of their ids, so two orders can't wait for each other.
+    for (const item of [...items].sort((a, b) => a.productId - b.productId)) priced.push(await take(client, item));
+    return { items: priced, refusal: null };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    await client.query('rollback to untouched');
+    return { items: [], refusal: { status: error.status, detail: error.detail } };
+  }
 }
 
 /** @throws {Problem} 409 when there isn't enough, 404 when there is no such product */
@@ -73,5 +98,5 @@ async function take(client: PoolClient, { productId, quantity }: Item): Promise<
   const { rows } = await client.query('select name, stock from catalog.products where id = $1', [productId]);
   if (!rows[0]) throw new Problem(404, `There is no product ${productId}`);
   const { name, stock } = rows[0];
-  throw new Problem(409, stock === 0 ? `${name} is sold out` : `Only ${stock} of ${name} left`, { productId, stock });
+  throw new Problem(409, stock === 0 ? `${name} is sold out` : `Only ${stock} of ${name} left`);
 }

@@ -47,7 +47,10 @@ export class ServiceClient {
 
   async #send(url: string, init: RequestInit, attempts: number): Promise<Response> {
     try {
-      return await fetch(url, init);
+      const answer = await fetch(url, init);
+      // Read here: an answer that breaks off is a connection that fails, too.
+      const body = await answer.arrayBuffer();
+      return new Response(body.byteLength > 0 ? body : null, answer);
     } catch (error) {
       if ((error as Error).name === 'TimeoutError') throw new Problem(504, `${this.name} did not answer in time`);
       if (attempts === 1) throw new Problem(503, `${this.name} is not reachable at the moment`);

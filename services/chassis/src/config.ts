@@ -34,6 +34,7 @@ export type DatabaseConfig = v.InferOutput<v.ObjectSchema<typeof databaseVariabl
 export const serviceUrl = v.pipe(
   v.string(),
   v.url('must be a URL such as http://catalog:8081'),
+  v.regex(/^https?:\/\//, 'must be a URL such as http://catalog:8081'),
   v.transform((url) => url.replace(/\/+$/, '')),
 );
 

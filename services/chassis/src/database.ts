@@ -31,6 +31,8 @@ export function createPool(config: DatabaseConfig, logger: Logger): pg.Pool {
   });
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on('error', (error) => logger.warn({ reason: error.message }, 'lost an idle database connection'));
+  // One that breaks while it is lent rejects its query; without a listener of its own it would end the process too.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 

@@ -27,10 +27,11 @@ async function load() {
 /** Times every request by its route's pattern: by URL, each id would be a series of its own. */
 export const measureRequests: RequestHandler = (req, res, next) => {
   const start = process.hrtime.bigint();
+  const route = watchRoute(req);
   res.once('close', async () => {
     const seconds = Number(process.hrtime.bigint() - start) / 1e9;
     const { duration } = await metrics();
-    duration.observe({ method: req.method, route: routeOf(req), status: res.statusCode }, seconds);
+    duration.observe({ method: req.method, route: route(), status: res.statusCode }, seconds);
   });
   next();
 };
@@ -41,6 +42,16 @@ export const serveMetrics: RequestHandler = async (_req, res) => {
   res.type(registry.contentType).send(await registry.metrics());
 };
 
-function routeOf(req: Request): string {
-  return req.route ? req.baseUrl + String(req.route.path) : 'none';
+/** Express knows where a router is mounted only while the request is inside it: note the pattern when a route is found. */
+function watchRoute(req: Request): () => string {
+  let route: Request['route'];
+  let pattern = 'none';
+  Object.defineProperty(req, 'route', {
+    get: () => route,
+    set: (found: Request['route']) => {
+      route = found;
+      pattern = req.baseUrl + String(found.path);
+    },
+  });
+  return () => pattern;
 }

@@ -38,6 +38,7 @@ export async function migrate(client: pg.Client, schema: string, logger: Logger,
     createSchema: true,
     migrationsTable: 'migrations',
     checkOrder: true,
+    advisoryLockMode: 'wait',
     logger: {
       debug: () => {},
       info: (line) => {

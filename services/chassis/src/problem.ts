@@ -32,11 +32,11 @@ export const notFound: RequestHandler = (req) => {
 };
 
 /** The last middleware: whatever went wrong leaves as problem details, and only our own words reach the caller. */
-export const problemHandler: ErrorRequestHandler = (error, req, res, next) => {
+export const problemHandler: ErrorRequestHandler = (error, req, res, _next) => {
   const problem = toProblem(error);
   if (problem.status >= 500) req.log.error({ err: error }, 'request failed');
-  if (res.headersSent) return next(error);
-  sendProblem(res, problem, req.id);
+  if (res.headersSent) res.destroy();
+  else sendProblem(res, problem, req.id);
 };
 
 function sendProblem(res: Response, { status, detail, extensions }: Problem, requestId: unknown): void {

@@ -23,7 +23,7 @@ export function createApp({ catalog, orders, logger, health }: Dependencies): Ex
   app.get('/api/catalog/products{/:id}', forward(catalog, '/api/catalog'));
   app.get('/api/orders{/:id}', forward(orders, '/api'));
   app.post('/api/orders', forward(orders, '/api'));
-  app.use(express.static('public'));
+  app.use(express.static('public', { redirect: false }));
   app.use(notFound, problemHandler);
   return app;
 }

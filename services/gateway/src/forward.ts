@@ -1,16 +1,16 @@
 import type { ServiceClient } from '@stand/chassis/client';
 import { Problem } from '@stand/chassis/problem';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 
 /** Hands a request to the service behind, without `prefix`, and its answer back. Only what is named here passes. */
 export function forward(service: ServiceClient | undefined, prefix: string): RequestHandler {
   return async (req, res) => {
     if (!service) throw new Problem(503, 'This part of the shop is switched off');
     const key = req.get('idempotency-key');
-    const answer = await service.call(req.originalUrl.slice(prefix.length), {
+    const answer = await service.call(targetOf(req, prefix), {
       method: req.method,
-      headers: key ? { 'idempotency-key': key } : {},
-      body: req.body,
+      headers: key === undefined ? {} : { 'idempotency-key': key },
+      body: req.method === 'POST' ? req.body : undefined,
       requestId: req.id,
       idempotent: req.method === 'GET' || key !== undefined,
     });
@@ -20,4 +20,14 @@ export function forward(service: ServiceClient | undefined, prefix: string): Req
     }
     res.status(answer.status).send(Buffer.from(await answer.arrayBuffer()));
   };
+}
+
+/**
+ * The path and query for the service behind. Not from the URL as it came, which may start with a host, and only a
+ * path that fetch takes as it is: with `..` or a backslash in it, it would end at another route, such as /metrics.
+ */
+function targetOf({ path, originalUrl }: Request, prefix: string): string {
+  const target = path.slice(prefix.length);
+  if (new URL(target, 'http://service').pathname !== target) throw new Problem(404, `There is no ${path}`);
+  return target + (/\?.*/.exec(originalUrl)?.[0] ?? '');
 }

@@ -107,7 +107,8 @@ async function settle(
     const total = items.reduce((sum, { priceCents, quantity }) => sum + priceCents * quantity, 0);
     return finish(pool, id, { status: 'confirmed', items: JSON.stringify(items), total });
   }
-  if (answer.status !== 404 && answer.status !== 409) throw new Problem(503, 'catalog could not reserve the stock');
+  const isRefusal = answer.headers.get('content-type')?.startsWith('application/problem+json');
+  if (!isRefusal || ![404, 409].includes(answer.status)) throw new Problem(503, 'catalog could not reserve the stock');
   const { detail } = (await answer.json()) as { detail: string };
   return finish(pool, id, { status: 'rejected', rejection: JSON.stringify({ status: 409, detail }) });
 }

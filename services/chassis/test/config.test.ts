@@ -1,0 +1,67 @@
+import { databaseVariables, loadConfig, serverVariables, serviceUrl } from '@stand/chassis/config';
+import { expect } from 'chai';
+import * as v from 'valibot';
+import { listen } from '../../../test/setup/http.ts';
+import { startService } from '../../../test/setup/service.ts';
+
+const complete = { PORT: '8081', PGHOST: 'db', PGDATABASE: 'shop', PGUSER: 'me', PGPASSWORD: 'pw' };
+const load = (env: Record<string, string>) => loadConfig({ ...serverVariables, ...databaseVariables }, env);
+const loadUrl = (CATALOG_URL: string) => loadConfig({ CATALOG_URL: serviceUrl }, { CATALOG_URL }).CATALOG_URL;
+
+describe('the configuration', () => {
+  it('fills in what may be left out', () => {
+    expect(load(complete)).to.deep.include({ PORT: 8081, LOG_LEVEL: 'info', PGPORT: 5432, PGSSLMODE: 'disable' });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(load({ ...complete, PGPORT: '', LOG_LEVEL: '', PGSSLROOTCERT: '' })).to.deep.equal(load(complete));
+    expect(() => load({ ...complete, PGHOST: '' })).to.throw('PGHOST is not set');
+  });
+
+  it('names all faulty variables at once', () => {
+    const faulty = { PORT: 'http', PGPORT: '65536', PGSSLMODE: 'prefer', LOG_LEVEL: 'loud', PGSSLROOTCERT: '/nowhere' };
+    const missing = ['PGHOST', 'PGDATABASE', 'PGUSER', 'PGPASSWORD'];
+    for (const name of [...Object.keys(faulty), ...missing]) expect(() => load(faulty)).to.throw(`${name}`);
+    for (const name of missing) expect(() => load(faulty)).to.throw(`${name} is not set`);
+  });
+
+  it('leaves other variables alone', () => {
+    expect(load({ ...complete, HOME: '/root' })).to.not.have.property('HOME');
+  });
+
+  it('takes the address of a service with or without a slash at its end', () => {
+    expect(loadUrl('http://catalog:8081/')).to.equal('http://catalog:8081');
+    expect(loadUrl('https://example.com/shop')).to.equal('https://example.com/shop');
+  });
+
+  for (const url of ['catalog:8081', 'catalog', 'ftp://catalog', '8081', 'http://'])
+    it(`refuses ${url} as the address of a service`, () => expect(() => loadUrl(url)).to.throw('CATALOG_URL'));
+
+  it('lets a service be left out that is optional', () => {
+    expect(loadConfig({ ORDERS_URL: v.optional(serviceUrl) }, {}).ORDERS_URL).to.equal(undefined);
+  });
+});
+
+describe('a service process with an unusable environment', () => {
+  for (const [service, env, faults] of [
+    ['gateway', {}, ['PORT', 'CATALOG_URL']],
+    ['catalog', { PORT: '0', LOG_LEVEL: 'toString' }, ['LOG_LEVEL', 'PGHOST', 'PGDATABASE', 'PGUSER', 'PGPASSWORD']],
+  ] as const)
+    it(`exits with 1 and one line that names every fault: ${service}`, async () => {
+      const { exit, lines } = startService(service, env);
+      expect(await exit()).to.equal(1);
+      expect(lines.map(({ level }) => level)).to.deep.equal(['fatal']);
+      for (const name of faults) expect(lines[0]?.msg).to.contain(name);
+      expect(lines[0]).to.not.have.property('err');
+    });
+
+  it('exits with 1 and says so when the port is taken', async () => {
+    const other = await listen((_req, res) => res.end(), 0, '::');
+    const { exit, lines } = startService('chassis', { PORT: String(other.port) }, 'test/server.ts');
+    expect(await exit()).to.equal(1);
+    expect(lines.map(({ level, msg }) => [level, msg])).to.deep.equal([
+      ['fatal', `listen EADDRINUSE: address already in use :::${other.port}`],
+    ]);
+    await other.close();
+  });
+});

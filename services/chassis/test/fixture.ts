@@ -1,0 +1,42 @@
+/** A service of nothing but the chassis: in a test's process, or with `server.ts` in one of its own. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Health } from '@stand/chassis/health';
+import type { Logger } from '@stand/chassis/logger';
+import { chassis } from '@stand/chassis/middleware';
+import { notFound, Problem, parse, problemHandler } from '@stand/chassis/problem';
+import express, { type Express, Router } from 'express';
+import type { Pool } from 'pg';
+import * as v from 'valibot';
+
+const Echo = v.strictObject({ text: v.string(), list: v.array(v.object({ n: v.number() })) });
+
+export function createFixture({ logger, health, pool }: { logger: Logger; health: Health; pool?: Pool }): Express {
+  const app = express();
+  app.use(chassis({ logger, health }));
+  app.get('/slow', async (req, res) => {
+    await sleep(Number(req.query.ms));
+    res.json({ done: true });
+  });
+  app.get('/query', async (req, res) => res.json((await pool?.query(String(req.query.sql)))?.rows));
+  app.post('/echo', (req, res) => res.json(parse(Echo, req.body)));
+  app.get('/throws', () => {
+    throw new Error('the secret is 42');
+  });
+  app.get('/rejects', () => Promise.reject(new TypeError('the secret is 42')));
+  app.get('/breaks-off', async (_req, res) => {
+    await new Promise((sent) => res.write('half', sent));
+    throw new Error('the secret is 42');
+  });
+  app.use('/things', things());
+  app.use(notFound, problemHandler);
+  return app;
+}
+
+function things(): Router {
+  const router = Router();
+  router.get('/:id', (req, res) => {
+    if (req.params.id === 'gone') throw new Problem(410, 'It is gone', { since: 'today' });
+    res.json({ id: req.params.id });
+  });
+  return router;
+}

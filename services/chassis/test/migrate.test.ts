@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { migrate } from '@stand/chassis/migrate';
+import { expect } from 'chai';
+import { recordLogs } from '../../../test/setup/app.ts';
+import { createDatabase, databaseAt, silent, type TestDatabase, withClient } from '../../../test/setup/database.ts';
+import { until } from '../../../test/setup/http.ts';
+import { sharedPostgres } from '../../../test/setup/postgres.ts';
+import { startService } from '../../../test/setup/service.ts';
+import { createWire } from '../../../test/setup/wire.ts';
+
+describe('migrate', () => {
+  let database: TestDatabase;
+  let dir: string;
+  beforeEach(async () => {
+    database = await createDatabase();
+    dir = mkdtempSync(join(tmpdir(), 'stand-migrations-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  const write = (name: string, up: string): void => writeFileSync(join(dir, name), `-- Up Migration\n${up}\n`);
+  const run = (schema = 'shop', logger = silent): Promise<void> =>
+    withClient(database, (client) => migrate(client, schema, logger, dir));
+  const query = (sql: string): Promise<unknown[]> =>
+    withClient(database, async (client) => (await client.query({ text: sql, rowMode: 'array' })).rows);
+  const tables = (): Promise<unknown[]> =>
+    query(
+      `select table_schema || '.' || table_name from information_schema.tables where table_schema = 'shop' order by 1`,
+    );
+
+  it('applies each migration once, in order, and says which', async () => {
+    write('0001_one.sql', 'create table shop.one (n int);');
+    const { logger, lines } = recordLogs();
+    await run('shop', logger);
+    write('0002_two.sql', 'alter table shop.one rename to two;');
+    await run('shop', logger);
+    await run('shop', logger);
+    expect(lines.map(({ migration }) => migration)).to.deep.equal(['0001_one', '0002_two']);
+    expect(await tables()).to.deep.equal([['shop.migrations'], ['shop.two']]);
+  });
+
+  it('applies each migration once when many runs come at once', async () => {
+    write('0001_one.sql', 'create table shop.one (n int); select pg_sleep(0.1);');
+    write('0002_two.sql', 'insert into shop.one values (1);');
+    await Promise.all(Array.from({ length: 8 }, () => run()));
+    expect(await query('select n from shop.one')).to.deep.equal([[1]]);
+  });
+
+  it('lets two services migrate one database at once', async () => {
+    write('0001_one.sql', 'select pg_sleep(0.1);');
+    await Promise.all([run('shop'), run('store')]);
+    for (const schema of ['shop', 'store'])
+      expect(await query(`select name from ${schema}.migrations`)).to.deep.equal([['0001_one']]);
+  });
+
+  it('names the file of a migration that fails and leaves nothing half done', async () => {
+    write('0001_good.sql', 'create table shop.good (n int);');
+    write('0002_bad.sql', 'create table shop.half (n int); select nonsense;');
+    const error = await run().catch(({ message }) => message);
+    expect(error).to.equal('migration 0002_bad of shop failed: column "nonsense" does not exist');
+    expect(await tables()).to.not.deep.include(['shop.half']);
+
+    write('0002_bad.sql', 'create table shop.whole (n int);');
+    await run();
+    expect(await tables()).to.deep.equal([['shop.good'], ['shop.migrations'], ['shop.whole']]);
+  });
+
+  it('refuses a migration that was slipped in before one that has run', async () => {
+    write('0002_two.sql', 'select 1;');
+    await run();
+    write('0001_late.sql', 'select 1;');
+    expect(await run().catch(({ message }) => message)).to.match(
+      /^migration check of shop failed: .*0001_late is preceding already run migration 0002_two/,
+    );
+  });
+
+  it('seeds again and again without a change: the command of catalog', async () => {
+    const seed = (): Promise<number | null> => startService('catalog', database.env, 'src/migrate.ts', '--seed').exit();
+    expect(await seed()).to.equal(0);
+    await query('update catalog.products set stock = 5');
+    const before = await query('select * from catalog.products order by id');
+    expect(await seed()).to.equal(0);
+    expect(await query('select * from catalog.products order by id'))
+      .to.deep.equal(before)
+      .and.to.have.length.above(5);
+  });
+
+  it('waits for a database that comes later, and says so once: the command of orders', async () => {
+    const wire = await createWire((await sharedPostgres()).port);
+    await wire.cut();
+    const { exit, lines } = startService(
+      'orders',
+      databaseAt(wire.port, database.config.PGDATABASE).env,
+      'src/migrate.ts',
+    );
+    await until(() => lines.length > 0);
+    await wire.mend();
+    expect(await exit()).to.equal(0);
+    expect(lines.map(({ msg }) => msg)).to.deep.equal([
+      `waiting for the database: connect ECONNREFUSED 127.0.0.1:${wire.port}`,
+      'migration applied',
+    ]);
+    await wire.cut();
+  });
+
+  it('exits with 1 when it fails: the command of catalog', async () => {
+    await query('create schema catalog');
+    await query('create table catalog.products (n int)');
+    const { exit, lines } = startService('catalog', database.env, 'src/migrate.ts');
+    expect(await exit()).to.equal(1);
+    expect(lines.at(-1)?.msg).to.equal('migration 0001_products of catalog failed: relation "products" already exists');
+  });
+});

@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { expect } from 'chai';
+import { createDatabase, databaseAt } from '../../../test/setup/database.ts';
+import { send, until } from '../../../test/setup/http.ts';
+import { sharedPostgres } from '../../../test/setup/postgres.ts';
+import { type Service, startService } from '../../../test/setup/service.ts';
+import { createWire } from '../../../test/setup/wire.ts';
+
+describe('a service process', () => {
+  let service: Service;
+  afterEach(() => service.process.kill('SIGKILL'));
+  const messages = (): string[] => service.lines.map(({ msg }) => msg);
+  const start = (): Promise<string> => {
+    service = startService('chassis', { PORT: '0' }, 'test/server.ts');
+    return service.url();
+  };
+
+  it('stops on SIGTERM: not ready at once, serves while it drains, finishes what runs, exits with 0', async () => {
+    const url = await start();
+    await send(`${url}/readyz`);
+    // Longer than the drain: it ends after the server has closed.
+    const running = send(`${url}/slow?ms=5500`);
+    await until(async () => (await send(`${url}/livez`)).status === 200);
+    service.process.kill('SIGTERM');
+    const ready = await until(async () => {
+      const answer = await send(`${url}/readyz`);
+      return answer.status === 503 && answer;
+    });
+    expect(ready.body.reason).to.equal('stopping');
+    expect(ready.headers.get('connection')).to.equal('close');
+    expect((await send(`${url}/things/1`)).status).to.equal(200);
+    expect(await running).to.deep.include({ status: 200, body: { done: true } });
+    expect(await service.exit()).to.equal(0);
+    expect(messages().slice(-2)).to.deep.equal(['closed', 'stopped']);
+  }).timeout(15_000);
+
+  it('stops on SIGINT without the drain, but finishes what runs', async () => {
+    const url = await start();
+    const running = send(`${url}/slow?ms=700`);
+    await send(`${url}/livez`);
+    // As a browser opens them ahead of need.
+    const spare = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
+    await once(spare, 'connect');
+    const begin = Date.now();
+    service.process.kill('SIGINT');
+    await until(() => messages().includes('stopping'));
+    expect((await running).status).to.equal(200);
+    expect(await service.exit()).to.equal(0);
+    expect(Date.now() - begin).to.be.below(3000);
+    expect(await send(url).catch(({ cause }) => cause.code)).to.equal('ECONNREFUSED');
+  });
+
+  it('starts without its database: lives, is not ready, says so once, and recovers', async () => {
+    const { config } = await createDatabase('catalog');
+    const wire = await createWire((await sharedPostgres()).port);
+    await wire.cut();
+    service = startService('catalog', { ...databaseAt(wire.port, config.PGDATABASE).env, PORT: '0' });
+    const url = await service.url();
+    for (let probe = 0; probe < 3; probe++) expect((await send(`${url}/readyz`)).status).to.equal(503);
+    expect((await send(`${url}/livez`)).status).to.equal(200);
+    expect(messages()).to.deep.equal(['listening', `not ready: connect ECONNREFUSED 127.0.0.1:${wire.port}`]);
+
+    await wire.mend();
+    expect((await send(`${url}/readyz`)).status).to.equal(200);
+    expect((await send(`${url}/products`)).status).to.equal(200);
+    service.process.kill('SIGINT');
+    expect(await service.exit()).to.equal(0);
+    await wire.cut();
+  });
+});

@@ -1,0 +1,48 @@
+import { createPool } from '@stand/chassis/database';
+import { createHealth, type Health } from '@stand/chassis/health';
+import type { Logger } from '@stand/chassis/logger';
+import type { Express } from 'express';
+import type { Pool } from 'pg';
+import { pino } from 'pino';
+import type { TestDatabase } from './database.ts';
+import { listen, type Running } from './http.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: a log line holds whatever was logged
+export type Line = Record<string, any>;
+
+export interface App extends Running {
+  /** What it has logged so far. */
+  lines: Line[];
+}
+
+export interface AppWithDatabase extends App {
+  pool: Pool;
+}
+
+/** A service's app in this process, on a free port. */
+export async function startApp(create: (given: { logger: Logger; health: Health }) => Express): Promise<App> {
+  const { logger, lines } = recordLogs();
+  return { ...(await listen(create({ logger, health: createHealth({ logger }) }))), lines };
+}
+
+export async function startAppWithDatabase(
+  { config }: TestDatabase,
+  create: (given: { pool: Pool; logger: Logger; health: Health }) => Express,
+): Promise<AppWithDatabase> {
+  const { logger, lines } = recordLogs();
+  const pool = createPool(config, logger);
+  const health = createHealth({ logger, check: () => pool.query('select 1') });
+  const running = await listen(create({ pool, logger, health }));
+  const close = async (): Promise<void> => {
+    await running.close();
+    await pool.end();
+  };
+  return { ...running, pool, lines, close };
+}
+
+/** A logger that keeps its lines instead of printing them. */
+export function recordLogs(): { logger: Logger; lines: Line[] } {
+  const lines: Line[] = [];
+  const formatters = { level: (level: string) => ({ level }) };
+  return { lines, logger: pino({ formatters }, { write: (line: string) => lines.push(JSON.parse(line)) }) };
+}

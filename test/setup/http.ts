@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Running {
+  url: string;
+  port: number;
+  close(): Promise<void>;
+}
+
+/** Serves an app on a free port. */
+export async function listen(app: RequestListener, port = 0, host = '127.0.0.1'): Promise<Running> {
+  const server = createServer(app).listen(port, host);
+  await once(server, 'listening');
+  const address = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    port: address.port,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  type: string | null;
+  text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects to be there
+  body: any;
+}
+
+export interface Sent {
+  method?: string;
+  headers?: Record<string, string>;
+  /** A string is sent as it is, anything else as JSON. */
+  body?: unknown;
+}
+
+export async function send(url: string, { method = 'GET', headers, body }: Sent = {}): Promise<Answer> {
+  const answer = await fetch(url, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  const text = await answer.text();
+  const type = answer.headers.get('content-type');
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    type,
+    text,
+    body: type?.includes('json') && JSON.parse(text),
+  };
+}
+
+/** Sends bytes as they are, which fetch would tidy up, and returns all that comes until the server closes. */
+export async function sendRaw(port: number, request: string | Buffer): Promise<{ status: number; text: string }> {
+  const socket = connect(port, '127.0.0.1');
+  let text = '';
+  socket.setEncoding('utf8').on('data', (part) => {
+    text += part;
+  });
+  // Answered before it was all sent, a request that is too long also gets a reset.
+  socket.on('error', () => {}).write(request);
+  await new Promise((done) => socket.once('close', done));
+  return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]), text };
+}
+
+/** Waits until `condition` returns something, or stops throwing; fails with its last error after 8 s. */
+export async function until<T>(condition: () => T | Promise<T>): Promise<Exclude<T, false | null | undefined>> {
+  for (const end = Date.now() + 8000; ; await sleep(20)) {
+    try {
+      const result = await condition();
+      if (result) return result as Exclude<T, false | null | undefined>;
+      if (Date.now() > end) throw new Error(`never true: ${condition}`);
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** One PostgreSQL for a run of mocha, started when the first test asks for it. */
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Postgres, startPostgres } from '../../scripts/postgres.ts';
+
+export const credentials = { user: 'test', password: 'test', database: 'test' };
+
+/** Nothing here needs to survive a crash. */
+const IN_A_HURRY = ['fsync', 'synchronous_commit', 'full_page_writes'].flatMap((name) => ['-c', `${name}=off`]);
+
+const dir = join(tmpdir(), `stand-test-${process.pid}`);
+let server: Promise<Postgres> | undefined;
+
+export function sharedPostgres(): Promise<Postgres> {
+  server ??= startPostgres({ ...credentials, dataDir: join(dir, 'data'), port: 0, flags: IN_A_HURRY });
+  return server;
+}
+
+export async function mochaGlobalTeardown(): Promise<void> {
+  await server?.then(
+    (running) => running.stop(),
+    () => {},
+  );
+  rmSync(dir, { recursive: true, force: true });
+}
+
+// Mocha tears down only what ends by itself.
+for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
+  process.once(signal, () => mochaGlobalTeardown().finally(() => process.exit(code)));
