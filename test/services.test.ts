@@ -1,0 +1,172 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { addEntry, checkName, removeEntry } from '../scripts/service-list.ts';
+import { findFaults } from './service-faults.ts';
+import { LOCAL_VALUES, StandCopy, VALUES } from './stand-copy.ts';
+
+describe('the list of services', () => {
+  it('is whole', () => expect(findFaults('.')).to.deep.equal([]));
+
+  describe('with payments', () => {
+    let stand: StandCopy;
+    beforeEach(() => {
+      stand = new StandCopy('services', 'helm/app');
+      stand.write('services/payments/Dockerfile', 'FROM scratch AS dev\nFROM dev AS prod\n');
+      stand.write('helm/app/templates/payments/payments.yaml', '');
+      setPayments(VALUES, { port: 8089 });
+      setPayments(LOCAL_VALUES, { service: { nodePort: 30089 } });
+    });
+    afterEach(() => stand.remove());
+
+    const setPayments = (file: string, entry: object): void =>
+      stand.changeServices(file, (services) => Object.assign(services, { payments: entry }));
+    const unset = (file: string): void => stand.changeServices(file, (services) => delete services.payments);
+
+    const damages: Record<string, { damage: () => void; faults: string[] }> = {
+      'is whole': { damage: () => {}, faults: [] },
+      'lacks its values': {
+        damage: () => unset(VALUES),
+        faults: [
+          'services/payments: payments is not one of services in helm/app/values.yaml',
+          'helm/app/templates/payments: payments is not one of services in helm/app/values.yaml',
+          'helm/app/values-local.yaml: payments is not one of services in helm/app/values.yaml',
+        ],
+      },
+      'lacks its folder': {
+        damage: () => stand.remove('services/payments'),
+        faults: ['payments: services/payments is missing', 'payments: services/payments/Dockerfile is missing'],
+      },
+      'lacks its chart folder': {
+        damage: () => stand.remove('helm/app/templates/payments'),
+        faults: ['payments: helm/app/templates/payments/payments.yaml is missing'],
+      },
+      'lacks its Dockerfile': {
+        damage: () => {
+          stand.remove('services/payments/Dockerfile');
+          stand.write('services/payments/main.go', '');
+        },
+        faults: ['payments: services/payments/Dockerfile is missing'],
+      },
+      'lacks a target for production': {
+        damage: () => stand.write('services/payments/Dockerfile', 'FROM scratch AS dev\n'),
+        faults: ['payments: services/payments/Dockerfile has no target prod'],
+      },
+      'lacks its nodePort': {
+        damage: () => unset(LOCAL_VALUES),
+        faults: ['payments: its nodePort in values-local.yaml is undefined, not 30089'],
+      },
+      'has the wrong nodePort': {
+        damage: () => setPayments(LOCAL_VALUES, { service: { nodePort: 30088 } }),
+        faults: ['payments: its nodePort in values-local.yaml is 30088, not 30089'],
+      },
+      'needs a service that is not there': {
+        damage: () => setPayments(VALUES, { port: 8089, needs: ['nobody'] }),
+        faults: ['payments: nobody, in its needs or uses, is not a service'],
+      },
+      'uses a service that is not there': {
+        damage: () => setPayments(VALUES, { port: 8089, uses: ['toString'] }),
+        faults: ['payments: toString, in its needs or uses, is not a service'],
+      },
+    };
+    for (const [what, { damage, faults }] of Object.entries(damages))
+      it(what, () => {
+        damage();
+        expect(findFaults(stand.root)).to.deep.equal(faults);
+      });
+
+    it('has the port of another', () => {
+      stand.changeServices(VALUES, (services) => Object.assign(services, { another: { port: 8089 } }));
+      expect(findFaults(stand.root)).to.include('payments: the port 8089 is that of another');
+    });
+  });
+});
+
+describe('an entry in the list of services', () => {
+  const stand = new StandCopy('helm/app');
+  const file = stand.at('values.yaml');
+  after(() => stand.remove());
+
+  const entry = { port: 8083, image: { repository: 'stand/payments' } };
+  const lines = '  payments:\n    port: 8083\n    image:\n      repository: stand/payments\n';
+  const layouts: Record<string, [before: string, after: string]> = {
+    'comments and empty lines': [
+      'a: 1 # one\nservices: # all\n  # first\n  web:\n\n    port: 1\n',
+      '\n# end\nb: {c: [1]}\n',
+    ],
+    'the list at the end': ['services:\n  web:\n    port: 1\n', ''],
+    'a namesake elsewhere': [
+      'defaults:\n  payments:\n    port: 1\nservices:\n  web:\n    port: 1\n',
+      'x:\n  payments: 2\n',
+    ],
+  };
+  for (const [what, [before, behind]] of Object.entries(layouts))
+    it(`goes in and out again with ${what}`, () => {
+      writeFileSync(file, before + behind);
+      addEntry(file, 'payments', entry);
+      expect(readFileSync(file, 'utf8')).to.equal(before + lines + behind);
+      removeEntry(file, 'payments');
+      expect(readFileSync(file, 'utf8')).to.equal(before + behind);
+    });
+
+  it('is the first and the last one', () => {
+    writeFileSync(file, 'services: {}\n\nb: 1\n');
+    addEntry(file, 'payments', entry);
+    expect(readFileSync(file, 'utf8')).to.equal(`services:\n${lines}\nb: 1\n`);
+    removeEntry(file, 'payments');
+    expect(readFileSync(file, 'utf8')).to.equal('services: {}\n\nb: 1\n');
+  });
+
+  it('goes out from between others', () => {
+    writeFileSync(file, `services:\n  web:\n    port: 1\n${lines}  payments-2:\n    port: 2\n`);
+    removeEntry(file, 'payments');
+    expect(readFileSync(file, 'utf8')).to.equal('services:\n  web:\n    port: 1\n  payments-2:\n    port: 2\n');
+  });
+
+  for (const [what, text] of Object.entries({
+    'on one line': 'services: {web: {port: 1}}\n',
+    'indented by four': 'services:\n    web:\n        port: 1\n',
+    'not ended by a newline': 'services:\n  web:\n    port: 1',
+    'not there': 'other: 1\n',
+  }))
+    it(`is refused where the list is ${what}`, () => {
+      writeFileSync(file, text);
+      expect(() => addEntry(file, 'payments', entry)).to.throw();
+      expect(readFileSync(file, 'utf8')).to.equal(text);
+    });
+});
+
+describe('the name of a service', () => {
+  for (const name of ['a', 'payments', 'user-data', 'v2', `p${'a'.repeat(30)}`])
+    it(`is ${name}`, () => checkName(name));
+
+  for (const name of ['', 'Payments', 'pay_ments', '9pay', '-pay', 'pay-', 'pä', '../x', 'a b', `p${'a'.repeat(31)}`])
+    it(`is not "${name}"`, () => expect(() => checkName(name)).to.throw(name));
+
+  for (const name of ['chassis', 'postgresql', 'release', 'helm-test', 'dist', 'null', 'on'])
+    it(`is not ${name}, which has a meaning`, () => expect(() => checkName(name)).to.throw('it has a meaning'));
+});
+
+describe('the templates of new services', () => {
+  const services = readdirSync('services').map((name) => ({ name, dir: `services/${name}` }));
+
+  for (const file of ['Dockerfile', 'nodemon.json', 'tsconfig.build.json'])
+    it(`have a ${file} as a service has it`, () => {
+      const read = (path: string, name: string): string =>
+        readFileSync(path, 'utf8')
+          .replaceAll(new RegExp(`\\b${name}\\b`, 'g'), 'NAME')
+          .replace(/^COPY .*\/migrations\n/m, '');
+      const having = services.filter(({ dir }) => existsSync(`${dir}/${file}`));
+      const theirs = having.map(({ name, dir }) => read(`${dir}/${file}`, name));
+      expect(theirs).to.include(read(`scripts/template/${file}`, 'NAME'));
+    });
+
+  for (const template of ['template', 'template-database'])
+    it(`name the versions that the services name, in ${template}`, () => {
+      const read = (dir: string): [string, string][] => {
+        const { dependencies, devDependencies } = JSON.parse(readFileSync(`${dir}/package.json`, 'utf8'));
+        return Object.entries({ ...dependencies, ...devDependencies });
+      };
+      const theirs = services.flatMap(({ dir }) => (existsSync(`${dir}/package.json`) ? read(dir) : []));
+      expect(theirs).to.deep.include.members(read(`scripts/${template}`));
+    });
+});
