@@ -5,6 +5,7 @@
 #   MODE      cluster or host; by default the cluster where a Docker engine answers
 #   DEBUG=1   a debugger's port per service, from 9229 on
 #   YES=1     answers the questions
+#   VERSION   what make package builds; REGISTRY where it pushes the images
 #   NAME      the service to make or remove; DATABASE=1 gives it tables of its own
 
 ENV ?= local
@@ -12,17 +13,19 @@ SERVICES ?=
 MODE ?=
 YES ?=
 DEBUG ?=
+VERSION ?=
+REGISTRY ?=
 # Not from the environment: Windows' Linux has a NAME there.
 NAME :=
 DATABASE :=
-export ENV SERVICES MODE YES DEBUG NAME DATABASE
+export ENV SERVICES MODE YES DEBUG VERSION REGISTRY NAME DATABASE
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
 
 TYPESCRIPT := node --conditions=source --disable-warning=MODULE_TYPELESS_PACKAGE_JSON --require ./services/chassis/typescript.cjs
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help dev cluster down clean test e2e lint lint-chart schemas bench doctor tools new-service remove-service
+.PHONY: help dev cluster down clean test types-watch e2e lint lint-chart schemas package bench doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -39,6 +42,9 @@ test: $(INSTALLED) ## Lint, types and all tests that need no cluster
 	@npm run --silent lint
 	@npm run --silent types
 	@npm test --silent
+
+types-watch: $(INSTALLED) ## Check types after every save
+	@$(TYPESCRIPT) scripts/types.ts
 
 ##@ Services
 
@@ -65,6 +71,9 @@ bench: $(INSTALLED) ## Measure what a developer waits for, on the running stand
 	@$(TYPESCRIPT) scripts/bench.ts
 
 ##@ The chart
+
+package: ## Build images and chart for a deployment: VERSION=1.4.2 [REGISTRY=registry.example.com/team]
+	@scripts/package.sh
 
 lint-chart: ## helm lint and kubeconform for every environment, offline
 	@scripts/lint-chart.sh

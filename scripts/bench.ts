@@ -58,7 +58,7 @@ async function benchBareApp(): Promise<number[]> {
   const dir = mkdtempSync(join(tmpdir(), 'bare-'));
   const port = await freePort();
   const content = (mark: string) =>
-    `const app = require(${JSON.stringify(require.resolve('express'))})();\n${route(mark)}\napp.listen(${port});\n`;
+    `const app = require(${JSON.stringify(resolve('node_modules/express'))})();\n${route(mark)}\napp.listen(${port});\n`;
   writeFileSync(join(dir, 'app.js'), content('start'));
   const nodemon = spawn(resolve('node_modules/.bin/nodemon'), ['--quiet', '--delay', '5ms', 'app.js'], { cwd: dir });
   try {

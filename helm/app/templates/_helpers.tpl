@@ -21,6 +21,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }
 {{- define "app.image" -}}
 {{- with .values.image -}}
 {{- $repository := .repository | required (printf "services.%s.image.repository is required" $.name) -}}
+{{- if .registry }}{{ $repository = printf "%s/%s" .registry $repository }}{{ end -}}
 {{- if .digest -}}
 {{ $repository }}@{{ .digest }}
 {{- else if eq (toString .tag) "latest" -}}

@@ -138,7 +138,7 @@ containers:
         port: http
       periodSeconds: 2
       timeoutSeconds: 2
-      failureThreshold: 2
+      failureThreshold: 3
 {{- with $values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}

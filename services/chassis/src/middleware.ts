@@ -1,3 +1,4 @@
+/// <reference types="pino-http" preserve="true" />
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import express, { Router } from 'express';
