@@ -14,6 +14,7 @@ import {
   NAMES,
   ofKind,
   parseManifests,
+  readYaml,
   render,
   renderText,
   SERVICES,
@@ -48,6 +49,18 @@ describe('the environments', function () {
       const templates = (manifests: Manifest[]) => ofKind(manifests, 'Deployment').map(({ spec }) => spec.template);
       expect(templates(bumped)).to.deep.equal(templates(old)).and.to.have.lengthOf(NAMES.length);
     });
+  });
+
+  it('staging differs from production only in size', () => {
+    const rest = (environment: string) => {
+      const { externalDatabase, serviceDefaults } = readYaml(`${CHART}/values-${environment}.yaml`);
+      const { resources, autoscaling, ...others } = serviceDefaults;
+      const { minReplicas, maxReplicas, ...scaling } = autoscaling;
+      return { ...others, scaling, externalDatabase: { ...externalDatabase, host: '' } };
+    };
+    expect(rest('staging')).to.deep.equal(rest('prod'));
+    const objects = (environment: string) => render({ environment }).map(({ kind, metadata }) => [kind, metadata.name]);
+    expect(objects('staging')).to.deep.equal(objects('prod'));
   });
 
   it('local has each service and the database at a NodePort that kind maps to localhost', () => {
