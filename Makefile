@@ -5,27 +5,32 @@
 #   MODE      cluster or host; by default the cluster where a Docker engine answers
 #   DEBUG=1   a debugger's port per service, from 9229 on
 #   YES=1     answers the questions
-#   VERSION   what make package builds; REGISTRY where it pushes the images
 #   NAME      the service to make or remove; DATABASE=1 gives it tables of its own
+#   VERSION   what make package builds, pushing the images to REGISTRY, and make deploy deploys
+#   CONTEXT   where make deploy goes to; NAMESPACE and RELEASE (stand), VALUES for more values files
 
 ENV ?= local
 SERVICES ?=
 MODE ?=
 YES ?=
 DEBUG ?=
-VERSION ?=
-REGISTRY ?=
-# Not from the environment: Windows' Linux has a NAME there.
+# Not from the environment, where such names may mean something else.
 NAME :=
 DATABASE :=
-export ENV SERVICES MODE YES DEBUG VERSION REGISTRY NAME DATABASE
+VERSION :=
+REGISTRY :=
+CONTEXT :=
+NAMESPACE :=
+RELEASE :=
+VALUES :=
+export ENV SERVICES MODE YES DEBUG NAME DATABASE VERSION REGISTRY CONTEXT NAMESPACE RELEASE VALUES
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
 
 TYPESCRIPT := node --conditions=source --disable-warning=MODULE_TYPELESS_PACKAGE_JSON --require ./services/chassis/typescript.cjs
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help dev cluster down clean test types-watch e2e lint lint-chart schemas package bench doctor tools new-service remove-service
+.PHONY: help dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy bench doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -75,8 +80,14 @@ bench: $(INSTALLED) ## Measure what a developer waits for, on the running stand
 package: ## Build images and chart for a deployment: VERSION=1.4.2 [REGISTRY=registry.example.com/team]
 	@scripts/package.sh
 
+deploy: ## Show the changes, ask, deploy: ENV=staging VERSION=1.4.2 CONTEXT=…
+	@scripts/deploy.sh
+
 lint-chart: ## helm lint and kubeconform for every environment, offline
 	@scripts/lint-chart.sh
+
+docs: $(INSTALLED) ## Regenerate docs/values.md and docs/environments.md
+	@$(TYPESCRIPT) scripts/values-reference.ts
 
 schemas: $(INSTALLED) ## Regenerate helm/schemas from the running cluster
 	@$(TYPESCRIPT) scripts/schemas.ts

@@ -10,22 +10,50 @@ export function run(command: string, ...args: string[]): string {
   return execFileSync(command, args, { encoding: 'utf8', env: { ...process.env, YES: '1' }, maxBuffer: 64 * 2 ** 20 });
 }
 
-export function kubectl(...args: string[]): string {
-  return run('kubectl', '--context', 'kind-stand', '--namespace', 'stand', ...args).trim();
+/** kubectl in one namespace of the stand's cluster. */
+export const kubectlIn =
+  (namespace: string) =>
+  (...args: string[]): string =>
+    run('kubectl', '--context', 'kind-stand', '--namespace', namespace, ...args).trim();
+
+export const kubectl = kubectlIn('stand');
+
+/** What packageOnce builds. */
+export const VERSION = '0.0.0-e2e';
+let packaged = false;
+
+/** Builds the images as released, and the chart: once for all suites of a run. */
+export function packageOnce(): void {
+  if (!packaged) run('make', 'package', `VERSION=${VERSION}`);
+  packaged = true;
 }
 
-/** What makes a pod this pod and no other. */
+const cluster = (...args: string[]): string => run('kubectl', '--context', 'kind-stand', ...args);
+
+/** A new, empty namespace; one that an aborted run has left behind goes first. */
+export function createNamespace(name: string): void {
+  deleteNamespace(name);
+  cluster('create', 'namespace', name);
+  cluster('label', 'namespace', name, 'pod-security.kubernetes.io/enforce=restricted');
+}
+
+export function deleteNamespace(name: string): void {
+  cluster('delete', 'namespace', name, '--ignore-not-found');
+}
+
+/** What makes a running pod this pod and no other; of several, with spaces between. */
 export function podUid(service: string): string {
-  const running = '--field-selector=status.phase=Running';
-  return kubectl(
-    'get',
-    'pods',
-    '-l',
-    `app.kubernetes.io/name=${service}`,
-    running,
-    '-o',
-    'jsonpath={.items[*].metadata.uid}',
-  );
+  return podFields('stand', service, 'Running', 'uid');
+}
+
+/** The names of a service's pods in a phase. */
+export function pods(service: string, namespace: string, phase = 'Running'): string[] {
+  return podFields(namespace, service, phase, 'name').split(' ').filter(Boolean);
+}
+
+function podFields(namespace: string, service: string, phase: string, field: string): string {
+  const selection = ['-l', `app.kubernetes.io/name=${service}`, `--field-selector=status.phase=${phase}`];
+  return kubectlIn(namespace)('get', 'pods', ...selection, '-o', `jsonpath={.items[*].metadata.${field}}`);
 }
 
 /** Which of the tools are not on PATH. */
@@ -43,8 +71,8 @@ export function succeeds(command: string, ...args: string[]): boolean {
 }
 
 /** A JSON answer, or undefined while there is none. */
-export async function get<T>(path: string): Promise<T | undefined> {
-  const answer = await fetch(PAGE + path, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+export async function get<T>(path: string, base = PAGE): Promise<T | undefined> {
+  const answer = await fetch(base + path, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
   return answer?.ok ? ((await answer.json()) as T) : undefined;
 }
 
