@@ -87,20 +87,20 @@ function serviceOf(name: string, services: Record<string, ServiceValues>): Servi
 
 const urlOf = ({ enabled, port, url }: ServiceValues): string => (enabled ? `http://localhost:${port}` : url);
 
-function environments(): string[] {
+export function environments(): string[] {
   return readdirSync(CHART).flatMap((file) => /^values-(\w+)\.yaml$/.exec(file)?.[1] ?? []);
 }
 
 const read = (file: string): unknown => parse(readFileSync(file, 'utf8'));
 
 /** As Helm merges: maps by key, all else replaced. */
-function merge(base: unknown, over: unknown): unknown {
+export function merge(base: unknown, over: unknown): unknown {
   if (over === undefined) return base;
   if (!isMap(base) || !isMap(over)) return over;
   const keys = new Set([...Object.keys(base), ...Object.keys(over)]);
   return Object.fromEntries([...keys].map((key) => [key, merge(base[key], over[key])]));
 }
 
-function isMap(value: unknown): value is Tree {
+export function isMap(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

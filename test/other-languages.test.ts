@@ -1,17 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect } from 'chai';
 import { freePort } from '../scripts/postgres.ts';
 import { container, environmentOf, find, type Manifest, parseManifests } from './chart/render.ts';
 import { needsTools } from './chart/tools.ts';
+import { addPythonService, FIXTURE, NAME, TEST_COMMAND } from './python-service.ts';
 import { findFaults } from './service-faults.ts';
 import { type Answer, send, until } from './setup/http.ts';
-import { LOCAL_VALUES, StandCopy, VALUES } from './stand-copy.ts';
-
-const NAME = 'python-service';
-const FIXTURE = `test/fixtures/${NAME}`;
+import { LOCAL_VALUES, StandCopy } from './stand-copy.ts';
 
 describe('a service in another language', function () {
   this.timeout(30_000);
@@ -23,17 +20,7 @@ describe('a service in another language', function () {
 
     before(() => {
       stand = new StandCopy('services', 'helm/app');
-      cpSync(FIXTURE, stand.at(`services/${NAME}`), { recursive: true });
-      stand.write(
-        `helm/app/templates/${NAME}/${NAME}.yaml`,
-        `{{- include "app.workload" (dict "root" $ "name" "${NAME}") }}\n`,
-      );
-      stand.changeServices(VALUES, (services) => {
-        services[NAME] = { port: 8089, image: { repository: `stand/${NAME}` } };
-      });
-      stand.changeServices(LOCAL_VALUES, (services) => {
-        services[NAME] = { service: { nodePort: 30089 } };
-      });
+      addPythonService(stand);
       const { stdout } = stand.run('helm', ['template', 'stand', 'helm/app', '--values', LOCAL_VALUES]);
       manifests = parseManifests(stdout);
     });
@@ -47,6 +34,12 @@ describe('a service in another language', function () {
       expect(ports?.[0]).to.include({ containerPort: 8089 });
       expect(environmentOf(container(manifests, NAME))).to.deep.equal({ PORT: '8089', LOG_LEVEL: 'info' });
       expect(find(manifests, 'Service', NAME).spec.ports[0]).to.include({ port: 8089, nodePort: 30089 });
+    });
+
+    it('is asked by helm test with its own program', () => {
+      const [test] = find(manifests, 'Pod', `${NAME}-test`).spec.containers;
+      expect(test).to.deep.include({ image: `stand/${NAME}:dev`, command: TEST_COMMAND });
+      expect(environmentOf(test)).to.deep.equal({ URL: `http://${NAME}:8089/readyz` });
     });
   });
 
@@ -82,6 +75,17 @@ describe('a service in another language', function () {
       service.kill('SIGTERM');
       expect(await until(async () => (await get('/readyz')).status === 503)).to.equal(true);
       expect((await get('/livez')).status).to.equal(200);
+      expect(await exit).to.deep.equal([0, null]);
+    });
+
+    it('passes its own test once it answers, even if that begins earlier', async () => {
+      const port = await freePort();
+      const [command = '', ...args] = TEST_COMMAND;
+      const env = { ...process.env, PORT: String(port), URL: `http://127.0.0.1:${port}/readyz` };
+      const test = spawn(command, args, { cwd: FIXTURE, env, stdio: ['ignore', 'pipe', 'inherit'] });
+      const exit = once(test, 'exit');
+      await once(test.stdout, 'data');
+      service = spawn('python3', ['server.py'], { cwd: FIXTURE, env, stdio: 'ignore' });
       expect(await exit).to.deep.equal([0, null]);
     });
 

@@ -3,6 +3,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { addPythonService, NAME } from '../python-service.ts';
+import { StandCopy } from '../stand-copy.ts';
+
+/** A row of Tilt, and the images that it builds. */
+interface Row {
+  Name: string;
+  ImageTargets: {
+    selector: string;
+    overrideCommand?: object;
+    LiveUpdateSpec: { syncs?: object[] };
+    BuildDetails: { target?: string; contextIgnores: { patterns?: string[] }[] };
+  }[];
+}
 
 /** The Tiltfile as the real Tilt reads it; no cluster is asked for that. */
 describe('the Tiltfile', function () {
@@ -32,13 +45,18 @@ describe('the Tiltfile', function () {
   }
 
   function evaluate(...args: string[]): { rows: string[]; error: string } {
+    const { manifests, error } = evaluateIn('.', ...args);
+    return { rows: manifests.map(({ Name }) => Name), error };
+  }
+
+  function evaluateIn(cwd: string, ...args: string[]): { manifests: Row[]; error: string } {
     const { stdout, stderr } = spawnSync('tilt', ['alpha', 'tiltfile-result', '--', ...args], {
+      cwd,
       encoding: 'utf8',
       env: { ...process.env, KUBECONFIG: kubeconfig },
     });
     const result = stdout.startsWith('{') ? JSON.parse(stdout) : {};
-    const rows = (result.Manifests ?? []).map((manifest: { Name: string }) => manifest.Name);
-    return { rows, error: stderr + (result.Error?.message ?? result.Error ?? '') };
+    return { manifests: result.Manifests ?? [], error: stderr + (result.Error?.message ?? result.Error ?? '') };
   }
 
   const succeeds = (): boolean => evaluate().rows.length > 0;
@@ -62,6 +80,45 @@ describe('the Tiltfile', function () {
 
   it('has no local database in staging', () => {
     expect(evaluate('--environment', 'staging').rows).to.include('gateway').and.not.include('postgresql');
+  });
+
+  describe('with a service in another language', () => {
+    let stand: StandCopy;
+    before(() => {
+      stand = new StandCopy();
+      addPythonService(stand);
+    });
+    after(() => stand?.remove());
+
+    function imagesOf(name: string, ...args: string[]): Row['ImageTargets'] {
+      const { manifests, error } = evaluateIn(stand.root, ...args);
+      const release = manifests.find((row) => row.Name === 'release');
+      if (!release) throw new Error(error);
+      return release.ImageTargets.filter(({ selector }) => selector.startsWith(`stand/${name}`));
+    }
+
+    it('builds its image from its own folder and leaves the start to it', () => {
+      const images = imagesOf(NAME);
+      expect(images).to.have.lengthOf(1);
+      const { LiveUpdateSpec, overrideCommand, BuildDetails } = images[0] as Row['ImageTargets'][0];
+      expect(LiveUpdateSpec.syncs).to.equal(undefined);
+      expect(overrideCommand).to.equal(undefined);
+      expect(BuildDetails.target).to.equal('dev');
+      expect(BuildDetails.contextIgnores).to.deep.include({
+        basePath: stand.root,
+        patterns: ['**', `!${stand.at(`services/${NAME}`)}`],
+      });
+    });
+
+    it('builds its prod image for staging', () => {
+      const targets = imagesOf(NAME, '--environment', 'staging').map(({ BuildDetails }) => BuildDetails.target);
+      expect(targets).to.deep.equal(['prod']);
+    });
+
+    it('updates the others in place', () => {
+      const updated = imagesOf('catalog').filter(({ LiveUpdateSpec }) => LiveUpdateSpec.syncs);
+      expect(updated.map(({ selector }) => selector)).to.deep.equal(['stand/catalog']);
+    });
   });
 
   it('refuses a kube context that is not the stand’s own', () => {
