@@ -132,11 +132,12 @@ containers:
       periodSeconds: 10
       timeoutSeconds: 2
       failureThreshold: 3
+    # Three refusals in less time than a stopping service goes on serving (5 s), however the stop came.
     readinessProbe:
       httpGet:
         path: /readyz
         port: http
-      periodSeconds: 2
+      periodSeconds: 1
       timeoutSeconds: 2
       failureThreshold: 3
 {{- with $values.nodeSelector }}

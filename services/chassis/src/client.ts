@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from './problem.ts';
 
 const TIMEOUT_MS = 5000;
-const ATTEMPTS = 3;
-const RETRY_MS = 100;
+/** Pauses between attempts. A killed pod's address is handed out for a second or two more. */
+const RETRY_MS = [50, 100, 200, 400, 800, 1600];
 
 export interface Call {
   method?: string;
@@ -41,11 +41,11 @@ export class ServiceClient {
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     };
-    const attempts = (idempotent ?? ['GET', 'HEAD', 'PUT', 'DELETE'].includes(method)) ? ATTEMPTS : 1;
-    return this.#send(`${this.#url}${path}`, init, attempts);
+    const repeatable = idempotent ?? ['GET', 'HEAD', 'PUT', 'DELETE'].includes(method);
+    return this.#send(`${this.#url}${path}`, init, repeatable ? RETRY_MS : []);
   }
 
-  async #send(url: string, init: RequestInit, attempts: number): Promise<Response> {
+  async #send(url: string, init: RequestInit, [pause, ...pauses]: number[]): Promise<Response> {
     try {
       const answer = await fetch(url, init);
       // Read here: an answer that breaks off is a connection that fails, too.
@@ -53,9 +53,9 @@ export class ServiceClient {
       return new Response(body.byteLength > 0 ? body : null, answer);
     } catch (error) {
       if ((error as Error).name === 'TimeoutError') throw new Problem(504, `${this.name} did not answer in time`);
-      if (attempts === 1) throw new Problem(503, `${this.name} is not reachable at the moment`);
-      await sleep(RETRY_MS);
-      return this.#send(url, init, attempts - 1);
+      if (pause === undefined) throw new Problem(503, `${this.name} is not reachable at the moment`);
+      await sleep(pause);
+      return this.#send(url, init, pauses);
     }
   }
 }
