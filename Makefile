@@ -55,10 +55,12 @@ types-watch: $(INSTALLED) ## Check types after every save
 
 new-service: $(INSTALLED) ## Make a service: NAME=payments, and DATABASE=1 for one with tables
 	@$(TYPESCRIPT) scripts/new-service.ts
+	@$(TYPESCRIPT) scripts/values-reference.ts
 	@touch $(INSTALLED)
 
 remove-service: $(INSTALLED) ## Remove a service: NAME=payments
 	@$(TYPESCRIPT) scripts/remove-service.ts
+	@$(TYPESCRIPT) scripts/values-reference.ts
 	@touch $(INSTALLED)
 
 ##@ The cluster

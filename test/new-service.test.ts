@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { expect } from 'chai';
+import { generate } from '../scripts/values-reference.ts';
 import { needsTools } from './chart/tools.ts';
 import { findFaults } from './service-faults.ts';
 import { LOCAL_VALUES, StandCopy, VALUES } from './stand-copy.ts';
@@ -57,6 +58,11 @@ describe('new services', function () {
       expect(stand.read(VALUES)).to.match(
         / {2}user-data:\n {4}port: 8084\n(.*\n){2} {4}database:\n {6}enabled: true\n/,
       );
+    });
+
+    it('are in the documents', () => {
+      for (const file of Object.keys(generate()))
+        expect(stand.read(file)).to.contain('payments').and.contain('user-data');
     });
 
     it('have no placeholder left', () => {
@@ -155,8 +161,9 @@ describe('new services', function () {
 
   describe('among others', () => {
     afterEach(() => {
-      for (const file of readdirSync(pristine.at('helm/app')).filter((name) => /^values.*yaml$/.test(name)))
-        stand.write(`helm/app/${file}`, pristine.read(`helm/app/${file}`));
+      const values = readdirSync(pristine.at('helm/app')).filter((name) => /^values.*yaml$/.test(name));
+      for (const file of [...values.map((name) => `helm/app/${name}`), ...Object.keys(generate())])
+        stand.write(file, pristine.read(file));
       for (const path of ['services/payments', 'helm/app/templates/payments'])
         rmSync(stand.at(path), { recursive: true, force: true });
       expectPristine();

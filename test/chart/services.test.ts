@@ -166,7 +166,6 @@ describe('production', function () {
 
   it('has a disruption budget for what has two pods or more, by the autoscaler or without', () => {
     expect(budgets({ environment: 'prod' })).to.have.members(NAMES);
-    expect(budgets({ environment: 'staging' })).to.deep.equal([]);
     expect(budgets(replicas(2))).to.have.members(NAMES);
     expect(budgets(replicas(1))).to.deep.equal([]);
     expect(budgets(replicas(1, { enabled: true, minReplicas: 2 }))).to.have.members(NAMES);
