@@ -30,7 +30,7 @@ TYPESCRIPT := node --conditions=source --disable-warning=MODULE_TYPELESS_PACKAGE
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy bench doctor tools new-service remove-service
+.PHONY: help dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -73,6 +73,9 @@ clean: ## Delete the cluster and its registry, with all data
 
 e2e: $(INSTALLED) ## Prove the whole stand in a cluster of its own and a real browser
 	@npm run --silent e2e
+
+upgrades: $(INSTALLED) ## Count the requests that replacing pods loses, in the running cluster: VERSION=1.4.2
+	@$(TYPESCRIPT) scripts/upgrades.ts
 
 bench: $(INSTALLED) ## Measure what a developer waits for, on the running stand
 	@$(TYPESCRIPT) scripts/bench.ts
