@@ -101,6 +101,7 @@ export async function install(version: string, ...settings: string[]): Promise<v
     '--wait',
   ];
   await run('helm', [...HELM_TARGET, ...args], VALUES);
+  for (const url of [SHOP, CATALOG]) await answers(`${url}/livez`);
 }
 
 /** Changes these values of the release. */
@@ -196,6 +197,20 @@ async function installPlainApp(version: string): Promise<void> {
   const list = { apiVersion: 'v1', kind: 'List', items: [deployment, service] };
   await run('kubectl', [...KUBECTL_TARGET, 'apply', '--filename', '-'], JSON.stringify(list));
   await isRolledOut('plain');
+  await answers(`${PLAIN}/`);
+}
+
+/** Waits for a new address: a NodePort leads to its pods a moment after they are ready. */
+async function answers(url: string, attempts = 100): Promise<void> {
+  for (let left = attempts; ; left--) {
+    const fault = await send(url).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    if (!fault) return;
+    if (left === 0) throw fault;
+    await sleep(100);
+  }
 }
 
 async function restart(service: string): Promise<void> {
