@@ -43,6 +43,10 @@ export interface Load {
   orders: string[];
 }
 
+interface Pod {
+  metadata: { name: string; deletionTimestamp?: string };
+}
+
 const SERVICES = ['gateway', 'catalog', 'orders'];
 
 /** What the stand survives without a lost request. */
@@ -247,9 +251,10 @@ async function signalReplica(service: string, signal: 'SIGTERM' | 'SIGKILL'): Pr
 const isRolledOut = (service: string): Promise<string> =>
   kubectl('rollout', 'status', `deployment/${service}`, '--timeout=120s');
 
+/** The names of a service's pods, without those that are about to go. */
 async function podsOf(service: string): Promise<string[]> {
-  const names = ['-o', 'jsonpath={.items[*].metadata.name}'];
-  return (await kubectl('get', 'pods', '-l', `app.kubernetes.io/name=${service}`, ...names)).split(' ');
+  const { items } = JSON.parse(await kubectl('get', 'pods', '-l', `app.kubernetes.io/name=${service}`, '-o', 'json'));
+  return (items as Pod[]).filter(({ metadata }) => !metadata.deletionTimestamp).map(({ metadata }) => metadata.name);
 }
 
 const HELM_TARGET = ['--kube-context', 'kind-stand', '--namespace', NAMESPACE];

@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
 import { launchBrowser } from '../browser.ts';
@@ -23,6 +24,19 @@ describe('the stand, in the cluster', function () {
     browser = await launchBrowser();
     page = await browser.newPage();
   });
+
+  const sql = (query: string): string =>
+    kubectl(
+      'exec',
+      'postgresql-0',
+      '--',
+      'psql',
+      '--username=stand',
+      '--no-align',
+      '--tuples-only',
+      '--command',
+      query,
+    );
 
   afterEach(function () {
     if (this.currentTest?.isFailed() && tilt) console.log(tilt.output.split('\n').slice(-60).join('\n'));
@@ -99,6 +113,23 @@ describe('the stand, in the cluster', function () {
     );
     await eventually('catalog is up', async () => (await get<Status>('/api/status'))?.services.catalog === 'up');
     expect(podUid('catalog')).to.equal(uid);
+  });
+
+  it('applies a new migration in the running pod', async () => {
+    const uid = podUid('orders');
+    const file = 'services/orders/migrations/9999_saved.sql';
+    writeFileSync(file, "COMMENT ON TABLE orders IS 'saved';\n");
+    try {
+      await eventually(
+        'the migration is applied',
+        () => sql("SELECT obj_description('orders.orders'::regclass)") === 'saved',
+      );
+    } finally {
+      // The row before the file: one that was applied may not be missing.
+      sql("DELETE FROM orders.migrations WHERE name = '9999_saved'");
+      rmSync(file);
+    }
+    expect(podUid('orders')).to.equal(uid);
   });
 
   it('redeploys only what a chart change touches', async () => {
