@@ -30,7 +30,7 @@ TYPESCRIPT := node --conditions=source --disable-warning=MODULE_TYPELESS_PACKAGE
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench doctor tools new-service remove-service
+.PHONY: help dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-start doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -79,6 +79,9 @@ upgrades: $(INSTALLED) ## Count the requests that replacing pods loses, in the r
 
 bench: $(INSTALLED) ## Measure what a developer waits for, on the running stand
 	@$(TYPESCRIPT) scripts/bench.ts
+
+bench-start: $(INSTALLED) ## Time make dev from no cluster to the page, with and without images; deletes the cluster
+	@$(TYPESCRIPT) scripts/bench.ts start
 
 ##@ The chart
 

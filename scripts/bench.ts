@@ -3,8 +3,8 @@
  *   - save → served: 20 saves of a gateway source, seconds from the write to the changed answer at :8080, p50 and max,
  *     beside the same for a bare Express app (plain JavaScript, nothing else loaded) under nodemon on this machine;
  *   - memory: of each service's process, and of the cluster's and the registry's containers where there are any.
- * With `start` as argument it times `make dev` from no cluster to the page instead, and deletes the cluster for it
- * (asks first): once with the images in Docker's cache and, with `start --no-cache`, once without the stand's own.
+ * make bench-start times `make dev` from no cluster to the page instead, and deletes the cluster for it (asks first):
+ * once with the stand's images in Docker's cache, as far as they are, and once without.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,7 +21,11 @@ const PAGE = 'http://localhost:8080';
 const SOURCE = resolve('services/gateway/src/app.ts');
 
 async function main(): Promise<void> {
-  if (process.argv.includes('start')) return benchStart(process.argv.includes('--no-cache'));
+  if (process.argv.includes('start')) {
+    await benchStart('with');
+    removeImages();
+    return benchStart('without');
+  }
   if ((await read(`${PAGE}/livez`)) === undefined) throw new Error(`Nothing answers at ${PAGE}: run make dev first`);
   const original = readFileSync(SOURCE, 'utf8');
   const ours = await benchSaves(
@@ -71,9 +75,8 @@ async function benchBareApp(): Promise<number[]> {
 }
 
 /** Times `make dev` until the page lists products, from no cluster. */
-async function benchStart(noCache: boolean): Promise<void> {
+async function benchStart(cache: 'with' | 'without'): Promise<void> {
   execFileSync('make', ['clean'], { stdio: 'inherit' });
-  if (noCache) removeImages();
   const start = performance.now();
   const dev = spawn('make', ['dev', 'MODE=cluster'], { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
   try {
@@ -82,9 +85,8 @@ async function benchStart(noCache: boolean): Promise<void> {
       'no page',
       1_800_000,
     );
-    console.log(
-      `\nmake dev → page: ${((performance.now() - start) / 1000).toFixed(1)} s (${noCache ? 'no' : 'with'} images in the cache)`,
-    );
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    console.log(`\nmake dev → page, no cluster, ${cache} images in the cache: ${seconds} s`);
   } finally {
     await stop(dev);
   }

@@ -132,7 +132,7 @@ containers:
       periodSeconds: 10
       timeoutSeconds: 2
       failureThreshold: 3
-    # Three refusals in less time than a stopping service goes on serving (5 s), however the stop came.
+    # Three refusals in less time than a stopping service goes on serving (8 s), however the stop came.
     readinessProbe:
       httpGet:
         path: /readyz

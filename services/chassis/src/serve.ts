@@ -7,7 +7,7 @@ import { explain, type Health } from './health.ts';
 import { createLogger, type Logger } from './logger.ts';
 
 /** How long endpoints and load balancers may take to notice that we are not ready. */
-const DRAIN_MS = 5000;
+const DRAIN_MS = 8000;
 /** A stop takes no longer than this, below the pod's terminationGracePeriodSeconds of 30. */
 const LIMIT_MS = 25_000;
 /** Longer than a load balancer keeps idle connections (60 s is the common default), so that it is never us who close first. */

@@ -20,7 +20,7 @@ describe('a service process', () => {
     const url = await start();
     await send(`${url}/readyz`);
     // Longer than the drain: it ends after the server has closed.
-    const running = send(`${url}/slow?ms=5500`);
+    const running = send(`${url}/slow?ms=8500`);
     await until(async () => (await send(`${url}/livez`)).status === 200);
     service.process.kill('SIGTERM');
     const ready = await until(async () => {
@@ -33,7 +33,7 @@ describe('a service process', () => {
     expect(await running).to.deep.include({ status: 200, body: { done: true } });
     expect(await service.exit()).to.equal(0);
     expect(messages().slice(-2)).to.deep.equal(['closed', 'stopped']);
-  }).timeout(15_000);
+  }).timeout(20_000);
 
   it('stops on SIGINT without the drain, but finishes what runs', async () => {
     const url = await start();
