@@ -23,7 +23,17 @@ describe('the shop in production, under load', () => {
     createNamespace(NAMESPACE);
   });
   afterEach(async function () {
-    if (this.currentTest?.isFailed()) console.log(await kubectl('get', 'pods'));
+    if (!this.currentTest?.isFailed()) return;
+    console.log(await kubectl('get', 'pods'));
+    const services = 'app.kubernetes.io/name in (gateway,catalog,orders)';
+    const logs = await kubectl('logs', '-l', services, '--prefix', '--tail=200', '--max-log-requests=20');
+    console.log(
+      logs
+        .split('\n')
+        .filter((line) => /"level":"(warn|error|fatal)"/.test(line))
+        .slice(-40)
+        .join('\n'),
+    );
   });
   after(() => deleteNamespace(NAMESPACE));
 

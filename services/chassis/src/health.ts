@@ -15,22 +15,25 @@ const TIMEOUT_MS = 1500;
 
 /**
  * The two probes. `/livez` answers while the process can answer at all: a dead database is no reason to restart.
- * `/readyz` runs the check; it logs when the answer changes, not at each probe.
+ * `/readyz` runs the check; it logs when the answer changes and each reason once, not at each probe.
  */
 export function createHealth({ logger, check = async () => {} }: { logger: Logger; check?: Check }): Health {
   let stopping = false;
-  let fault: string | undefined = 'starting';
+  let ready = false;
+  /** The reasons since it was last ready; an unreachable host has several, by turns. */
+  const reasons = new Set<string>();
 
   async function findFault(): Promise<string | undefined> {
     if (stopping) return 'stopping';
     return withTimeout(check(), TIMEOUT_MS).then(() => undefined, explain);
   }
 
-  function note(found: string | undefined): void {
-    if (found === fault) return;
-    if (found) logger.warn({ reason: found }, `not ready: ${found}`);
-    else logger.info('ready');
-    fault = found;
+  function note(fault: string | undefined): void {
+    if (fault && !reasons.has(fault)) logger.warn({ reason: fault }, `not ready: ${fault}`);
+    if (!fault && !ready) logger.info('ready');
+    ready = !fault;
+    if (fault) reasons.add(fault);
+    else reasons.clear();
   }
 
   const router = Router();
@@ -38,9 +41,9 @@ export function createHealth({ logger, check = async () => {} }: { logger: Logge
     res.json({ status: 'up' });
   });
   router.get('/readyz', async (_req, res) => {
-    const found = await findFault();
-    note(found);
-    res.status(found ? 503 : 200).json(found ? { status: 'down', reason: found } : { status: 'up' });
+    const fault = await findFault();
+    note(fault);
+    res.status(fault ? 503 : 200).json(fault ? { status: 'down', reason: fault } : { status: 'up' });
   });
 
   return {

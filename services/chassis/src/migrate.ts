@@ -53,18 +53,19 @@ export async function migrate(client: pg.Client, schema: string, logger: Logger,
   for (const { name } of applied) logger.info({ migration: name }, 'migration applied');
 }
 
-/** Connects, trying again until it succeeds; says why not once per reason. */
+/** Connects, trying again until it succeeds; says each reason why not once. */
 async function connect(config: DatabaseConfig, logger: Logger): Promise<pg.Client> {
-  for (let reason = ''; ; await sleep(RETRY_MS)) {
+  const reasons = new Set<string>();
+  for (; ; await sleep(RETRY_MS)) {
     const client = new pg.Client(connectionOptions(config));
     client.on('error', () => {});
     try {
       await client.connect();
       return client;
     } catch (error) {
-      if (explain(error) !== reason)
-        logger.warn({ reason: explain(error) }, `waiting for the database: ${explain(error)}`);
-      reason = explain(error);
+      const reason = explain(error);
+      if (!reasons.has(reason)) logger.warn({ reason }, `waiting for the database: ${reason}`);
+      reasons.add(reason);
     }
   }
 }

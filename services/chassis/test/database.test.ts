@@ -59,6 +59,18 @@ describe('a service and its database', () => {
     expect(changes()).to.deep.equal(['ready', `not ready: connect ECONNREFUSED 127.0.0.1:${wire.port}`, 'ready']);
   });
 
+  it('logs each reason once, also when they take turns', async () => {
+    await wire.cut();
+    await get('/readyz');
+    await wire.mend();
+    wire.stall();
+    await get('/readyz');
+    await wire.cut();
+    await get('/readyz');
+    const reasons = [`connect ECONNREFUSED 127.0.0.1:${wire.port}`, 'no answer within 1500 ms'];
+    expect(changes()).to.deep.equal(reasons.map((reason) => `not ready: ${reason}`));
+  });
+
   it('is not ready when the database keeps silent, and lives on', async () => {
     await get('/readyz');
     wire.stall();
