@@ -88,9 +88,8 @@ describe('a debugger', function () {
   });
 });
 
-/** Where a source's line (from 0) is in what runs: mapped where it was compiled, the same where types were stripped. */
+/** Where a source's line (from 0) is in what runs, by its source map. */
 async function locate({ scriptId, sourceMapURL }: Message, line: number): Promise<Location> {
-  if (!sourceMapURL) return { scriptId, lineNumber: line };
   const map = new TraceMap(await (await fetch(sourceMapURL)).text());
   const column = readFileSync(SOURCE, 'utf8').split('\n')[line]?.search(/\S/) ?? 0;
   const position = generatedPositionFor(map, { source: map.sources[0] ?? '', line: line + 1, column });

@@ -350,14 +350,14 @@ class Machine {
 
   doctor(env: Record<string, string> = {}): Promise<{ output: string; code: number }> {
     const typescript = join(REPOSITORY, 'services/chassis/typescript.cjs');
-    const args = ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--require', typescript];
+    const args = ['--enable-source-maps', '--require', typescript];
     return this.run('node', [...args, join(REPOSITORY, 'scripts/doctor.ts')], env);
   }
 
   run(program: string, args: string[], env: Record<string, string> = {}): Promise<{ output: string; code: number }> {
     const options = {
       cwd: this.root,
-      env: { PATH: this.#bin, HOME: process.env.HOME, TS_NODE_PROJECT: join(REPOSITORY, 'tsconfig.json'), ...env },
+      env: { PATH: this.#bin, HOME: process.env.HOME, ...env },
     };
     return new Promise((done) => {
       const child = execFile(join(this.#bin, program), args, options, (_error, stdout, stderr) =>

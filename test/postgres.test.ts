@@ -121,7 +121,7 @@ describe('startPostgres', () => {
   async function startAndKill(signal: NodeJS.Signals): Promise<number> {
     const script = `process.on('SIGUSR2', () => { throw new Error('crash') });
       require('./scripts/postgres.ts').startPostgres(${JSON.stringify(options)}).then(({ pid }) => console.log(pid));`;
-    const flags = ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--require', './services/chassis/typescript.cjs'];
+    const flags = ['--enable-source-maps', '--require', './services/chassis/typescript.cjs'];
     const run = spawn(process.execPath, [...flags, '--eval', script], { stdio: ['ignore', 'pipe', 'ignore'] });
     const [pid] = await once(run.stdout, 'data');
     run.kill(signal);

@@ -19,7 +19,7 @@ export function startService(
   script = 'src/server.ts',
   ...args: string[]
 ): Service {
-  const flags = ['--conditions=source', '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON'];
+  const flags = ['--conditions=source', '--enable-source-maps'];
   const child = spawn(process.execPath, [...flags, '--require', '../chassis/typescript.cjs', script, ...args], {
     cwd: `services/${service}`,
     env: { PATH: process.env.PATH, ...env },
