@@ -26,7 +26,7 @@ VALUES :=
 export ENV SERVICES MODE YES DEBUG NAME DATABASE VERSION REGISTRY CONTEXT NAMESPACE RELEASE VALUES
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
 
-TYPESCRIPT := node --conditions=source --enable-source-maps --require ./services/chassis/typescript.cjs
+TYPESCRIPT := node --conditions=source --require ./services/chassis/typescript.cjs
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help

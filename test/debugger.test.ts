@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { generatedPositionFor, TraceMap } from '@jridgewell/trace-mapping';
+import { Problem, parse } from '@stand/chassis/problem';
 import { expect } from 'chai';
+import * as v from 'valibot';
 
 const SOURCE = 'services/gateway/src/status.ts';
 
@@ -85,6 +87,17 @@ describe('a debugger', function () {
     expect(callFrames[0].location.lineNumber).to.equal((await locate(script, line)).lineNumber);
     await session.send('Debugger.resume');
     expect((await answer).status).to.equal(200);
+  });
+});
+
+describe('a stack trace', () => {
+  it('has the line of the TypeScript source', () => {
+    const lines = readFileSync('services/chassis/src/problem.ts', 'utf8').split('\n');
+    const line = lines.findIndex((text) => text.includes('throw new Problem(400')) + 1;
+    expect(() => parse(v.string(), 1))
+      .to.throw(Problem)
+      .with.property('stack')
+      .that.contains(`problem.ts:${line}:`);
   });
 });
 

@@ -350,8 +350,7 @@ class Machine {
 
   doctor(env: Record<string, string> = {}): Promise<{ output: string; code: number }> {
     const typescript = join(REPOSITORY, 'services/chassis/typescript.cjs');
-    const args = ['--enable-source-maps', '--require', typescript];
-    return this.run('node', [...args, join(REPOSITORY, 'scripts/doctor.ts')], env);
+    return this.run('node', ['--require', typescript, join(REPOSITORY, 'scripts/doctor.ts')], env);
   }
 
   run(program: string, args: string[], env: Record<string, string> = {}): Promise<{ output: string; code: number }> {

@@ -121,8 +121,8 @@ describe('startPostgres', () => {
   async function startAndKill(signal: NodeJS.Signals): Promise<number> {
     const script = `process.on('SIGUSR2', () => { throw new Error('crash') });
       require('./scripts/postgres.ts').startPostgres(${JSON.stringify(options)}).then(({ pid }) => console.log(pid));`;
-    const flags = ['--enable-source-maps', '--require', './services/chassis/typescript.cjs'];
-    const run = spawn(process.execPath, [...flags, '--eval', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const args = ['--require', './services/chassis/typescript.cjs', '--eval', script];
+    const run = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     const [pid] = await once(run.stdout, 'data');
     run.kill(signal);
     await once(run, 'exit');

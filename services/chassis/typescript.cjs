@@ -13,6 +13,9 @@ const options = {
   sourceMaps: 'inline',
 };
 
+// Stack traces show the lines of the sources, as a debugger does.
+process.setSourceMapsEnabled(true);
+
 require.extensions['.ts'] = (module, filename) => {
   const { code } = transformSync(readFileSync(filename, 'utf8'), { filename, ...options });
   module._compile(code, filename);

@@ -19,8 +19,8 @@ export function startService(
   script = 'src/server.ts',
   ...args: string[]
 ): Service {
-  const flags = ['--conditions=source', '--enable-source-maps'];
-  const child = spawn(process.execPath, [...flags, '--require', '../chassis/typescript.cjs', script, ...args], {
+  const flags = ['--conditions=source', '--require', '../chassis/typescript.cjs'];
+  const child = spawn(process.execPath, [...flags, script, ...args], {
     cwd: `services/${service}`,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
