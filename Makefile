@@ -1,32 +1,26 @@
 # The stand. `make` alone lists what there is.
 #
-#   ENV       which helm/app/values-ENV.yaml (local)
-#   SERVICES  run only these, such as "gateway catalog"
-#   MODE      cluster or host; by default the cluster where a Docker engine answers
-#   DEBUG=1   a debugger's port per service, from 9229 on
-#   YES=1     answers the questions
-#   NAME      the service to make or remove; DATABASE=1 gives it tables of its own
-#   VERSION   what make package builds, pushing the images to REGISTRY, and make deploy deploys
-#   CONTEXT   where make deploy goes to; NAMESPACE and RELEASE (stand), VALUES for more values files
+# Only what stands on make's command line counts, as in `make dev MODE=host`, and nothing of the environment:
+#
+#   ENV        which helm/app/values-ENV.yaml (local)
+#   SERVICES   run only these, such as "gateway catalog"
+#   MODE       cluster or host; by default the cluster where a Docker engine answers
+#   DEBUG=1    a debugger's port per service, from 9229 on
+#   YES=1      answers the questions
+#   NAME       the service to make or remove, or the stand's own name; DATABASE=1 gives the service tables of its own
+#   KEEP_SHOP  1 lets make init keep the shop
+#   VERSION    what make package builds, pushing the images to REGISTRY, and make deploy deploys
+#   CONTEXT    where make deploy goes to; NAMESPACE and RELEASE (the stand's name), VALUES for more values files
+#   TIMEOUT    how long make deploy waits (5m)
 
-ENV ?= local
-SERVICES ?=
-MODE ?=
-YES ?=
-DEBUG ?=
-# Not from the environment, where such names may mean something else.
-NAME :=
-DATABASE :=
-VERSION :=
-REGISTRY :=
-CONTEXT :=
-NAMESPACE :=
-RELEASE :=
-VALUES :=
-export ENV SERVICES MODE YES DEBUG NAME DATABASE VERSION REGISTRY CONTEXT NAMESPACE RELEASE VALUES
+ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY CONTEXT NAMESPACE RELEASE VALUES TIMEOUT
+$(foreach argument,$(ARGUMENTS),$(eval $(argument) :=))
+export $(ARGUMENTS)
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
+# What the shell brings along for other programs would change how ours behave.
+unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG% npm_%,$(.VARIABLES)))
 
-TYPESCRIPT := node --conditions=source --require ./services/chassis/typescript.cjs
+RUN := node --conditions=source --require ts-node/register
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
@@ -38,10 +32,10 @@ help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: $(INSTALLED) ## Run the services, serve every save: http://localhost:8080
-	@scripts/dev.sh
+	@scripts/make/dev.sh
 
 down: ## Stop them; the data stays
-	@scripts/cluster.sh down
+	@scripts/cluster/cluster.sh down
 
 test: $(INSTALLED) ## Lint, types and all tests that need no cluster
 	@npm run --silent lint
@@ -49,64 +43,64 @@ test: $(INSTALLED) ## Lint, types and all tests that need no cluster
 	@npm test --silent
 
 types-watch: $(INSTALLED) ## Check types after every save
-	@$(TYPESCRIPT) scripts/types.ts
+	@$(RUN) scripts/make/types-watch.ts
 
 ##@ Services
 
 new-service: $(INSTALLED) ## Make a service: NAME=payments, and DATABASE=1 for one with tables
-	@$(TYPESCRIPT) scripts/new-service.ts
-	@$(TYPESCRIPT) scripts/values-reference.ts
+	@$(RUN) scripts/services/new.ts
+	@$(RUN) scripts/chart/reference.ts
 	@touch $(INSTALLED)
 
 remove-service: $(INSTALLED) ## Remove a service: NAME=payments
-	@$(TYPESCRIPT) scripts/remove-service.ts
-	@$(TYPESCRIPT) scripts/values-reference.ts
+	@$(RUN) scripts/services/remove.ts
+	@$(RUN) scripts/chart/reference.ts
 	@touch $(INSTALLED)
 
 ##@ The cluster
 
 cluster: ## Create the cluster and its registry, or start them
-	@scripts/cluster.sh up
+	@scripts/cluster/cluster.sh up
 
 clean: ## Delete the cluster and its registry, with all data
-	@scripts/cluster.sh clean
+	@scripts/cluster/cluster.sh clean
 
 e2e: $(INSTALLED) ## Prove the whole stand in a cluster of its own and a real browser
 	@npm run --silent e2e
 
 upgrades: $(INSTALLED) ## Count the requests that replacing pods loses, in the running cluster: VERSION=1.4.2
-	@$(TYPESCRIPT) scripts/upgrades.ts
+	@$(RUN) scripts/measure/upgrades.ts
 
 bench: $(INSTALLED) ## Measure what a developer waits for, on the running stand
-	@$(TYPESCRIPT) scripts/bench.ts
+	@$(RUN) scripts/measure/bench.ts
 
 bench-start: $(INSTALLED) ## Time make dev from no cluster to the page, with and without images; deletes the cluster
-	@$(TYPESCRIPT) scripts/bench.ts start
+	@$(RUN) scripts/measure/bench.ts start
 
 ##@ The chart
 
 package: ## Build images and chart for a deployment: VERSION=1.4.2 [REGISTRY=registry.example.com/team]
-	@scripts/package.sh
+	@scripts/cluster/package.sh
 
 deploy: ## Show the changes, ask, deploy: ENV=staging VERSION=1.4.2 CONTEXT=…
-	@scripts/deploy.sh
+	@scripts/cluster/deploy.sh
 
 lint-chart: ## helm lint and kubeconform for every environment, offline
-	@scripts/lint-chart.sh
+	@scripts/chart/lint.sh
 
 docs: $(INSTALLED) ## Regenerate docs/values.md and docs/environments.md
-	@$(TYPESCRIPT) scripts/values-reference.ts
+	@$(RUN) scripts/chart/reference.ts
 
 schemas: $(INSTALLED) ## Regenerate helm/schemas from the running cluster
-	@$(TYPESCRIPT) scripts/schemas.ts
+	@$(RUN) scripts/chart/schemas.ts
 
 ##@ This machine
 
 doctor: $(INSTALLED) ## Say what is missing here, and the fix
-	@$(TYPESCRIPT) scripts/doctor.ts
+	@$(RUN) scripts/machine/doctor.ts
 
 tools: ## Install the tools that are missing, at the versions of mise.toml
-	@scripts/tools.sh
+	@scripts/machine/tools.sh
 
 $(INSTALLED): package.json package-lock.json
 	@npm ci --no-audit --no-fund

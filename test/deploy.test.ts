@@ -43,7 +43,7 @@ describe('make deploy', () => {
     it(`refuses ${what}`, () => {
       const settings = Object.entries({ ...SOUND, KUBECONFIG: stand.at('kubeconfig'), YES: '1', ...variables });
       const assignments = settings.map(([name, value]) => `${name}=${value}`);
-      const { status, stderr } = stand.run('env', [...assignments, 'scripts/deploy.sh']);
+      const { status, stderr } = stand.run('env', [...assignments, 'scripts/cluster/deploy.sh']);
       expect(stderr).to.contain(says);
       expect(status).to.equal(1);
     }).timeout(20_000);

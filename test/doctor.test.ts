@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { chooseMode, judgeInotify, judgeNode, judgePorts, judgeTool, ranges } from '../scripts/doctor.ts';
+import { chooseMode, judgeInotify, judgeNode, judgePorts, judgeTool, ranges } from '../scripts/machine/doctor.ts';
 
 const REPOSITORY = resolve('.');
 const TOOLS = ['helm', 'kubectl', 'kind', 'ctlptl', 'tilt', 'kubeconform'];
@@ -81,7 +81,7 @@ describe('make doctor', function () {
     expect(output).to.contain("✓ kubeconform, a build that doesn't say its version");
     expect(code).to.equal(1);
 
-    const tools = await machine.run('bash', ['scripts/tools.sh', '--check']);
+    const tools = await machine.run('bash', ['scripts/machine/tools.sh', '--check']);
     for (const tool of ['helm', 'tilt', 'kubectl']) expect(tools.output).to.contain(`✗ ${tool} is`);
     for (const tool of ['kind', 'kubeconform', 'ctlptl']) expect(tools.output).to.contain(`✓ ${tool}`);
     expect(tools.code).to.equal(1);
@@ -265,7 +265,7 @@ class Machine {
   #clone(): void {
     for (const folder of ['bin', 'scripts', 'cluster', 'helm/app'])
       mkdirSync(join(this.root, folder), { recursive: true });
-    for (const file of ['mise.toml', 'scripts/tools.sh']) cpSync(join(REPOSITORY, file), join(this.root, file));
+    for (const file of ['mise.toml', 'scripts/machine/tools.sh']) cpSync(join(REPOSITORY, file), join(this.root, file));
     const mapping = (port: number, nodePort: number) => `{ hostPort: ${port}, containerPort: ${nodePort} }`;
     this.#write(
       'cluster/ctlptl.yaml',
@@ -336,7 +336,7 @@ class Machine {
 
   /** A process that looks like host mode, and what host mode writes down of itself. */
   async startHostMode(): Promise<void> {
-    const host = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'scripts/host.ts']);
+    const host = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'scripts/host/host.ts']);
     this.#processes.push(host);
     mkdirSync(join(this.root, '.stand'));
     this.#write(
@@ -349,8 +349,12 @@ class Machine {
   }
 
   doctor(env: Record<string, string> = {}): Promise<{ output: string; code: number }> {
-    const typescript = join(REPOSITORY, 'services/chassis/typescript.cjs');
-    return this.run('node', ['--require', typescript, join(REPOSITORY, 'scripts/doctor.ts')], env);
+    const typescript = join(REPOSITORY, 'node_modules/ts-node/register');
+    const project = { TS_NODE_PROJECT: join(REPOSITORY, 'tsconfig.json') };
+    return this.run('node', ['--require', typescript, join(REPOSITORY, 'scripts/machine/doctor.ts')], {
+      ...project,
+      ...env,
+    });
   }
 
   run(program: string, args: string[], env: Record<string, string> = {}): Promise<{ output: string; code: number }> {

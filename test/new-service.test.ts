@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { expect } from 'chai';
-import { generate } from '../scripts/values-reference.ts';
+import { generate } from '../scripts/chart/reference.ts';
 import { needsTools } from './chart/tools.ts';
 import { findFaults } from './service-faults.ts';
 import { LOCAL_VALUES, StandCopy, VALUES } from './stand-copy.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { expect } from 'chai';
-import { freePort } from '../scripts/postgres.ts';
+import { freePort } from '../scripts/host/postgres.ts';
 import { container, environmentOf, find, type Manifest, parseManifests } from './chart/render.ts';
 import { needsTools } from './chart/tools.ts';
 import { addPythonService, FIXTURE, NAME, TEST_COMMAND } from './python-service.ts';

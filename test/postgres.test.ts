@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
-import { type Postgres, type PostgresOptions, startPostgres } from '../scripts/postgres.ts';
+import { type Postgres, type PostgresOptions, startPostgres } from '../scripts/host/postgres.ts';
 import { listen, until } from './setup/http.ts';
 
 /** On one data folder, from its making on: each test finds what the one before has left. */
@@ -120,8 +120,8 @@ describe('startPostgres', () => {
   /** A run of its own, which SIGUSR2 crashes. */
   async function startAndKill(signal: NodeJS.Signals): Promise<number> {
     const script = `process.on('SIGUSR2', () => { throw new Error('crash') });
-      require('./scripts/postgres.ts').startPostgres(${JSON.stringify(options)}).then(({ pid }) => console.log(pid));`;
-    const args = ['--require', './services/chassis/typescript.cjs', '--eval', script];
+      require('./scripts/host/postgres.ts').startPostgres(${JSON.stringify(options)}).then(({ pid }) => console.log(pid));`;
+    const args = ['--require', 'ts-node/register', '--eval', script];
     const run = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     const [pid] = await once(run.stdout, 'data');
     run.kill(signal);

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { addEntry, checkName, removeEntry } from '../scripts/service-list.ts';
+import { addEntry, checkName, removeEntry } from '../scripts/services/list.ts';
 import { findFaults } from './service-faults.ts';
 import { LOCAL_VALUES, StandCopy, VALUES } from './stand-copy.ts';
 
@@ -157,16 +157,16 @@ describe('the templates of new services', () => {
           .replace(/^COPY .*\/migrations\n/m, '');
       const having = services.filter(({ dir }) => existsSync(`${dir}/${file}`));
       const theirs = having.map(({ name, dir }) => read(`${dir}/${file}`, name));
-      expect(theirs).to.include(read(`scripts/template/${file}`, 'NAME'));
+      expect(theirs).to.include(read(`templates/service/${file}`, 'NAME'));
     });
 
-  for (const template of ['template', 'template-database'])
+  for (const template of ['service', 'database'])
     it(`name the versions that the services name, in ${template}`, () => {
       const read = (dir: string): [string, string][] => {
         const { dependencies, devDependencies } = JSON.parse(readFileSync(`${dir}/package.json`, 'utf8'));
         return Object.entries({ ...dependencies, ...devDependencies });
       };
       const theirs = services.flatMap(({ dir }) => (existsSync(`${dir}/package.json`) ? read(dir) : []));
-      expect(theirs).to.deep.include.members(read(`scripts/${template}`));
+      expect(theirs).to.deep.include.members(read(`templates/${template}`));
     });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { generate, leaves, type Node, nodesOf, type Schema } from '../../scripts/values-reference.ts';
+import { generate, leaves, type Node, nodesOf, type Schema } from '../../scripts/chart/reference.ts';
 import { CHART, readYaml } from './render.ts';
 
 describe('the chart’s documents', () => {

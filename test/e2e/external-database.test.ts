@@ -21,7 +21,7 @@ const CATALOG = 'http://localhost:8084';
 const VALUES = 'test/e2e/external-database.yaml';
 
 const kubectl = kubectlIn(NAMESPACE);
-const managed = (...args: string[]): string => run('cluster/managed-postgres.sh', ...args);
+const managed = (...args: string[]): string => run('scripts/cluster/managed-postgres.sh', ...args);
 const password = (role: string): string => readFileSync(`${FILES}/${role}.password`, 'utf8');
 
 interface Product {

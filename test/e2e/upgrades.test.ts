@@ -10,7 +10,7 @@ import {
   send,
   shopUnderLoad,
   upgrade,
-} from '../../scripts/upgrades.ts';
+} from '../../scripts/measure/upgrades.ts';
 import { createNamespace, deleteNamespace, eventually, get, packageOnce, pods, VERSION } from './stand.ts';
 
 const REPLICAS = 10;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
 import { parseAllDocuments } from 'yaml';
-import { environmentOf, loadValues } from '../../scripts/values.ts';
+import { environmentOf, loadValues } from '../../scripts/stand/values.ts';
 import { browserPath, launchBrowser } from '../browser.ts';
 import { eventually, get, PAGE, succeeds, whileEdited } from '../e2e/stand.ts';
 
@@ -20,7 +20,7 @@ class Host {
 
   constructor(dataDir: string, services = '') {
     const env = { ...process.env, MODE: 'host', ENV: 'local', SERVICES: services, STAND_STATE: dataDir };
-    this.process = spawn('scripts/dev.sh', { env, detached: true });
+    this.process = spawn('scripts/make/dev.sh', { env, detached: true });
     for (const stream of [this.process.stdout, this.process.stderr])
       stream?.on('data', (data) => (this.output += data));
     this.#ended = new Promise((done) => this.process.once('exit', done));

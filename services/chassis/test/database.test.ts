@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { transaction } from '@stand/chassis/database';
 import { expect } from 'chai';
-import { startPostgres } from '../../../scripts/postgres.ts';
+import { startPostgres } from '../../../scripts/host/postgres.ts';
 import { type AppWithDatabase, startAppWithDatabase } from '../../../test/setup/app.ts';
 import { createDatabase, databaseAt, type TestDatabase } from '../../../test/setup/database.ts';
 import { type Answer, send, until } from '../../../test/setup/http.ts';

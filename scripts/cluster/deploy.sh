@@ -8,7 +8,7 @@
 #   VALUES      more values files, for what only this installation has, such as its hosts
 # YES=1 answers the question. A failed upgrade leaves the old pods serving; it says what is not ready and the way back.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 environment=${ENV:-} version=${VERSION:-} context=${CONTEXT:-}
 namespace=${NAMESPACE:-stand} release=${RELEASE:-stand}

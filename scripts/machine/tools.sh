@@ -4,7 +4,7 @@
 #   tools.sh --check   only say what is there; exit code 1 when something is missing
 # A tool of your own is used where it has the same major version and no older minor one.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 MISE_VERSION=2026.9.15
 bin=$PWD/.stand/bin

@@ -11,7 +11,7 @@ import {
   removeEntry,
   VALUES,
   valuesFiles,
-} from './service-list.ts';
+} from './list.ts';
 
 async function main(): Promise<void> {
   const { NAME: name = '' } = process.env;

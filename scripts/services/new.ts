@@ -1,7 +1,7 @@
 /**
  * make new-service NAME=payments [DATABASE=1]: a service with its test, chart folder and values. All or nothing: what
  * fails midway is taken back.
- * The files are those of scripts/template, with DATABASE also of scripts/template-database. They are templates rather
+ * The files are those of templates/service, with DATABASE also of templates/database. They are templates rather
  * than a copy of catalog because the shop is there to be deleted; types, lint and a test that compares them with the
  * services keep them true.
  */
@@ -17,7 +17,7 @@ import {
   LOCAL_VALUES,
   readEntries,
   VALUES,
-} from './service-list.ts';
+} from './list.ts';
 
 /** What cluster/ctlptl.yaml maps to localhost, after the shop's own. */
 const PORTS = [8083, 8084, 8085, 8086, 8087, 8088, 8089];
@@ -48,8 +48,8 @@ function nextPort(): number {
 }
 
 function create(name: string, port: number, database: boolean): void {
-  copyTemplate('scripts/template', name);
-  if (database) copyTemplate('scripts/template-database', name);
+  copyTemplate('templates/service', name);
+  if (database) copyTemplate('templates/database', name);
   else dropMigrations(`${folder(name)}/Dockerfile`);
   write(`${chartFolder(name)}/${name}.yaml`, `{{- include "app.workload" (dict "root" $ "name" "${name}") }}\n`);
   const image = { repository: `stand/${name}` };

@@ -3,7 +3,7 @@
 # rendered object against helm/schemas. Nothing is asked of a network or a cluster.
 # values.yaml alone does not render on purpose (no image, no database), so it is checked below each environment.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 chart=helm/app
 schemas='helm/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json'

@@ -2,7 +2,7 @@
 # Runs the stand: in the cluster where a Docker engine answers, else on this machine (host mode).
 # Reads MODE (cluster|host), ENV, SERVICES and DEBUG from the environment.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 environment=${ENV:-local}
 read -r -a services <<< "${SERVICES:-}"
@@ -20,10 +20,10 @@ choose() {
 mode=$(choose)
 if [ "$mode" = host ]; then
   [ "${MODE:-}" = host ] || echo "No Docker engine answers here: running on this machine (MODE=host). For the cluster, start Docker."
-  exec node --conditions=source --require ./services/chassis/typescript.cjs scripts/host.ts
+  exec node --conditions=source --require ts-node/register scripts/host/host.ts
 fi
 
 [ -f "helm/app/values-$environment.yaml" ] || { echo "✗ There is no environment $environment: helm/app/values-$environment.yaml is missing" >&2; exit 1; }
 command -v tilt >/dev/null || { echo "✗ tilt is missing" >&2; echo "  Install it with: make tools" >&2; exit 1; }
-scripts/cluster.sh up
+scripts/cluster/cluster.sh up
 exec tilt up --context kind-stand -- --environment "$environment" ${debug[@]+"${debug[@]}"} ${services[@]+"${services[@]}"}

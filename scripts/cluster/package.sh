@@ -5,7 +5,7 @@
 # Leaves dist/app-VERSION.tgz, which `helm push` takes to an OCI registry, and dist/images-VERSION.yaml, values that
 # name the images by digest: a tag can be moved, a digest can't.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 version=${VERSION:-}
 registry=${REGISTRY:-localhost:5005}

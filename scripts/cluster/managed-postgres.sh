@@ -6,7 +6,7 @@
 #   managed-postgres.sh down            delete it with all data; asks first
 # The CA's certificate and the roles' passwords are in .stand/managed-postgres/. YES=1 answers the question.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 name=stand-managed-postgres
 files=.stand/managed-postgres

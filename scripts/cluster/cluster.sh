@@ -5,7 +5,7 @@
 #   cluster.sh clean   delete cluster and registry, with all data in them; asks first
 # YES=1 answers the questions. No other cluster or kube context is touched: the one that was selected stays so.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 file=cluster/ctlptl.yaml
 cluster=stand

@@ -10,7 +10,7 @@ import { connect } from 'node:net';
 import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
-import { loadValues } from './values.ts';
+import { loadValues } from '../stand/values.ts';
 
 export type Mode = 'cluster' | 'host';
 
@@ -314,7 +314,7 @@ async function findHostMode(servicePorts: Record<string, number>): Promise<{ pid
   const file = `${process.env.STAND_STATE ?? '.stand'}/host.json`;
   const processes = existsSync(file) ? (parseJson(readFileSync(file, 'utf8')) as { name: string; pid: number }[]) : [];
   const pid = processes?.find(({ name }) => name === 'host')?.pid;
-  if (!pid || !(await ask('ps', '-o', 'command=', '-p', String(pid))).stdout.includes('scripts/host.ts'))
+  if (!pid || !(await ask('ps', '-o', 'command=', '-p', String(pid))).stdout.includes('scripts/host/host.ts'))
     return { ports: [] };
   return { pid, ports: [databasePort(), ...processes.flatMap(({ name }) => servicePorts[name] ?? [])] };
 }

@@ -8,8 +8,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { environmentOf, loadValues, type ServiceValues } from '../stand/values.ts';
 import { startPostgres } from './postgres.ts';
-import { environmentOf, loadValues, type ServiceValues } from './values.ts';
 
 const DATABASE_PORT = 15432;
 const STATE = process.env.STAND_STATE ?? '.stand';
@@ -62,7 +62,7 @@ function checkNode(): void {
 async function endLeftovers(): Promise<void> {
   for (const { pid, name } of readState()) {
     const commands = groupCommands(pid);
-    if (name === 'host' && commands.includes('scripts/host.ts'))
+    if (name === 'host' && commands.includes('scripts/host/host.ts'))
       throw new Error(`Host mode runs already: process ${pid}`);
     if (name !== 'host' && /nodemon|src\/server\.ts/.test(commands)) await killGroup(pid);
   }

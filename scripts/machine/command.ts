@@ -1,0 +1,46 @@
+/** Other programs, run to their end. */
+import { execFile, spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { Fault } from './terminal.ts';
+
+export interface Answer {
+  ok: boolean;
+  installed: boolean;
+  stdout: string;
+  stderr: string;
+}
+
+/** Asks a program something; whatever it does is an answer, also that it isn't there or says nothing for 10 s. */
+export function ask(program: string, ...args: string[]): Promise<Answer> {
+  return new Promise((done) => {
+    execFile(program, args, { timeout: 10_000, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
+      done({ ok: !error, installed: error?.code !== 'ENOENT', stdout, stderr }),
+    );
+  });
+}
+
+/** Runs a program on this terminal. @throws {Fault} when it fails; it has said why itself */
+export async function perform(program: string, ...args: string[]): Promise<void> {
+  const code = await new Promise((done, fail) => {
+    const child = spawn(program, args, { stdio: 'inherit' });
+    child.once('error', fail);
+    child.once('close', (code, signal) => done(code ?? signal));
+  });
+  if (code !== 0) throw new Fault(`${program} ${args[0] ?? ''} failed (${code})`);
+}
+
+/** Where a program is on PATH. */
+export function which(program: string): string | undefined {
+  const candidates = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program));
+  return candidates.find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,49 @@
+/** How every script speaks: one line per fact, ✗ for what is wrong with the remedy below it, questions before losses. */
+import { createInterface } from 'node:readline/promises';
+import { styleText } from 'node:util';
+import { flagArgument } from '../stand/arguments.ts';
+
+/** Ends a script with a sentence that says what is wrong, and what to do below it. */
+export class Fault extends Error {
+  readonly remedy: string | undefined;
+
+  constructor(message: string, remedy?: string) {
+    super(message);
+    this.remedy = remedy;
+  }
+}
+
+/** Progress and results; not on stdout, which belongs to what a script was asked for. */
+export const say = (text: string): void => console.error(text);
+
+/** Without colour codes where no terminal shows them, or with NO_COLOR. */
+export const bold = (text: string): string => styleText('bold', text, { stream: process.stderr });
+
+/** Prints a fault as all scripts do. */
+export function complain(error: unknown): void {
+  say(`✗ ${error instanceof Error ? error.message : error}`);
+  if (error instanceof Fault && error.remedy) say(`  ${error.remedy}`);
+}
+
+/** Runs a script; what it throws becomes a sentence and exit code 1. */
+export function run(main: () => unknown): void {
+  Promise.resolve()
+    .then(main)
+    .catch((error) => {
+      complain(error);
+      process.exitCode = 1;
+    });
+}
+
+/**
+ * Asks before something is lost or replaced; YES=1 answers.
+ * @throws {Fault} when there is nobody to ask
+ */
+export async function confirm(question: string): Promise<boolean> {
+  if (flagArgument('YES')) return true;
+  if (!process.stdin.isTTY) throw new Fault(question, 'There is nobody to ask here; YES=1 answers yes.');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(`${question} [y/N] `);
+  terminal.close();
+  return /^y/i.test(answer);
+}

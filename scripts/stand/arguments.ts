@@ -1,0 +1,25 @@
+/**
+ * What stands on make's command line. The Makefile lists and explains the names and hands them over as variables; here
+ * they are taken out of the environment, where children would take such names as ENV or DEBUG for theirs.
+ */
+const NAMES = [
+  ...['ENV', 'SERVICES', 'MODE', 'YES', 'DEBUG', 'NAME', 'DATABASE', 'VERSION', 'REGISTRY'],
+  ...['CONTEXT', 'NAMESPACE', 'RELEASE', 'VALUES', 'TIMEOUT', 'KEEP_SHOP'],
+] as const;
+export type ArgumentName = (typeof NAMES)[number];
+
+const given = Object.fromEntries(NAMES.map((name) => [name, process.env[name] ?? '']));
+for (const name of NAMES) delete process.env[name];
+
+/** Empty when it was not given. */
+export const argument = (name: ArgumentName): string => given[name]?.trim() ?? '';
+
+/** A list, such as SERVICES="gateway catalog". */
+export const listArgument = (name: ArgumentName): string[] => argument(name).split(/\s+/).filter(Boolean);
+
+/** A switch such as DEBUG=1. @throws with a sentence when it is anything but 1, 0 or nothing */
+export function flagArgument(name: ArgumentName): boolean {
+  const value = argument(name);
+  if (!['', '0', '1'].includes(value)) throw new Error(`${name} is 1 or nothing, not ${value}`);
+  return value === '1';
+}
