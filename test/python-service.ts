@@ -1,8 +1,8 @@
 import { cpSync } from 'node:fs';
 import { LOCAL_VALUES, type StandCopy, VALUES } from './stand-copy.ts';
 
-export const NAME = 'python-service';
-export const FIXTURE = `test/fixtures/${NAME}`;
+export const NAME = 'clock';
+export const FIXTURE = `test/fixtures/services/${NAME}`;
 export const TEST_COMMAND = ['python3', 'ready.py'];
 
 /** Adds the service to a copy, with all that docs/other-languages.md says it needs. */

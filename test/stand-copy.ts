@@ -49,6 +49,11 @@ export class StandCopy {
     this.write(file, stringify(values));
   }
 
+  /** Puts other services into a values file; its comments get lost. */
+  replaceServices(file: string, services: Record<string, object>): void {
+    this.write(file, stringify({ ...parse(this.read(file)), services }));
+  }
+
   remove(path = ''): void {
     rmSync(this.at(path), { recursive: true });
   }
