@@ -1,7 +1,7 @@
 import { expect } from 'chai';
+import { needsTools } from '../setup/tools.ts';
 import { dangling } from './references.ts';
 import { ENVIRONMENTS, invalid, NAMES, ofKind, parseManifests, renderError, renderText, SERVICES } from './render.ts';
-import { needsTools } from './tools.ts';
 
 const DATABASES = {
   'in the cluster': {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { needsTools } from '../setup/tools.ts';
 import { dangling, secretsOf } from './references.ts';
 import {
   container,
@@ -10,7 +11,6 @@ import {
   render,
   renderError,
 } from './render.ts';
-import { needsTools } from './tools.ts';
 
 const EXTERNAL = { host: 'db.example.com', name: 'shop', existingSecret: 'shop-database' };
 const CA = { existingSecret: 'shop-ca', key: 'root.pem' };

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { needsTools } from '../setup/tools.ts';
 import { dangling } from './references.ts';
 import {
   CHART,
@@ -19,7 +20,6 @@ import {
   renderText,
   SERVICES,
 } from './render.ts';
-import { needsTools } from './tools.ts';
 
 describe('the environments', function () {
   this.timeout(60_000);

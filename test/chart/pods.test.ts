@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { needsTools } from '../setup/tools.ts';
 import { dangling } from './references.ts';
 import {
   type Container,
@@ -13,7 +14,6 @@ import {
   renderText,
   type SecurityContext,
 } from './render.ts';
-import { needsTools } from './tools.ts';
 
 /** All that the chart can render and no environment does. */
 const EVERYTHING = {

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
+import { needsTools } from '../setup/tools.ts';
 import { dangling } from './references.ts';
 import {
   CHART,
@@ -14,7 +15,6 @@ import {
   renderError,
   SERVICES,
 } from './render.ts';
-import { needsTools } from './tools.ts';
 
 /** What one service has in production. */
 const KINDS = [

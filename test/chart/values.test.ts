@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { needsTools } from '../setup/tools.ts';
 import { CHART, readYaml, renderError } from './render.ts';
-import { needsTools } from './tools.ts';
 
 /** What Kubernetes defines and the chart only passes on. */
 const PASSED_ON = ['podSecurityContext', 'securityContext', 'affinity'];

@@ -1,6 +1,6 @@
 /** Mocha's root hooks: a cluster of its own for the whole run, deleted at the end. KEEP=1 uses the one that is there. */
 import type { Context } from 'mocha';
-import { browserPath } from '../browser.ts';
+import { browserPath } from '../setup/browser.ts';
 import { missingTools, run, succeeds } from './stand.ts';
 
 let created = false;

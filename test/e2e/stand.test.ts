@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
-import { launchBrowser } from '../browser.ts';
+import { launchBrowser } from '../setup/browser.ts';
 import { eventually, get, kubectl, PAGE, podUid, run, succeeds, Tilt, whileEdited } from './stand.ts';
 
 interface Products {

@@ -7,8 +7,8 @@ import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
 import { parseAllDocuments } from 'yaml';
 import { environmentOf, loadValues } from '../../scripts/stand/values.ts';
-import { browserPath, launchBrowser } from '../browser.ts';
 import { eventually, get, PAGE, succeeds, whileEdited } from '../e2e/stand.ts';
+import { browserPath, launchBrowser } from '../setup/browser.ts';
 
 const PORTS = [8080, 8081, 8082, 15432];
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { addPythonService, NAME } from '../python-service.ts';
-import { StandCopy } from '../stand-copy.ts';
+import { addPythonService, NAME } from '../setup/python-service.ts';
+import { StandCopy } from '../setup/stand-copy.ts';
 
 /** A row of Tilt, and the images that it builds. */
 interface Row {

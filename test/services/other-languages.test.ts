@@ -2,13 +2,13 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { expect } from 'chai';
-import { freePort } from '../scripts/host/postgres.ts';
-import { container, environmentOf, find, type Manifest, parseManifests } from './chart/render.ts';
-import { needsTools } from './chart/tools.ts';
-import { addPythonService, FIXTURE, NAME, TEST_COMMAND } from './python-service.ts';
-import { findFaults } from './service-faults.ts';
-import { type Answer, send, until } from './setup/http.ts';
-import { LOCAL_VALUES, StandCopy } from './stand-copy.ts';
+import { freePort } from '../../scripts/host/postgres.ts';
+import { container, environmentOf, find, type Manifest, parseManifests } from '../chart/render.ts';
+import { type Answer, send, until } from '../setup/http.ts';
+import { addPythonService, FIXTURE, NAME, TEST_COMMAND } from '../setup/python-service.ts';
+import { LOCAL_VALUES, StandCopy } from '../setup/stand-copy.ts';
+import { needsTools } from '../setup/tools.ts';
+import { findFaults } from './faults.ts';
 
 describe('a service in another language', function () {
   this.timeout(30_000);

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { addEntry, checkName, removeEntry } from '../scripts/services/list.ts';
-import { findFaults } from './service-faults.ts';
-import { LOCAL_VALUES, StandCopy, VALUES } from './stand-copy.ts';
+import { addEntry, checkName, removeEntry } from '../../scripts/services/list.ts';
+import { LOCAL_VALUES, StandCopy, VALUES } from '../setup/stand-copy.ts';
+import { findFaults } from './faults.ts';
 
 describe('the list of services', () => {
   it('is whole', () => expect(findFaults('.')).to.deep.equal([]));
