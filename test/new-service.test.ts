@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { expect } from 'chai';
 import { generate } from '../scripts/chart/reference.ts';
 import { findFaults } from './services/faults.ts';
+import { needsTools } from './setup/needs.ts';
 import { LOCAL_VALUES, StandCopy, VALUES } from './setup/stand-copy.ts';
-import { needsTools } from './setup/tools.ts';
 
 /** Stand-ins for npm, which takes seconds. */
 const NPM_WORKS = 'exit 0';

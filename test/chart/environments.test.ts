@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { needsTools } from '../setup/tools.ts';
+import { needsTools } from '../setup/needs.ts';
 import { dangling } from './references.ts';
 import {
   CHART,

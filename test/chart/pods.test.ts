@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { needsTools } from '../setup/tools.ts';
+import { needsTools } from '../setup/needs.ts';
 import { dangling } from './references.ts';
 import {
   type Container,

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
-import { needsTools } from '../setup/tools.ts';
+import { needsTools } from '../setup/needs.ts';
 import { dangling } from './references.ts';
 import {
   CHART,

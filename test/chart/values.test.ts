@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { needsTools } from '../setup/tools.ts';
+import { needsTools } from '../setup/needs.ts';
 import { CHART, readYaml, renderError } from './render.ts';
 
 /** What Kubernetes defines and the chart only passes on. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { stringify } from 'yaml';
+import { needsTools } from '../setup/needs.ts';
 import { StandCopy } from '../setup/stand-copy.ts';
-import { needsTools } from '../setup/tools.ts';
 
 const SOUND = { ENV: 'staging', VERSION: '1.4.2', CONTEXT: 'far-away' };
 

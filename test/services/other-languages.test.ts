@@ -5,9 +5,9 @@ import { expect } from 'chai';
 import { freePort } from '../../scripts/host/postgres.ts';
 import { container, environmentOf, find, type Manifest, parseManifests } from '../chart/render.ts';
 import { type Answer, send, until } from '../setup/http.ts';
+import { needsTools } from '../setup/needs.ts';
 import { addPythonService, FIXTURE, NAME, TEST_COMMAND } from '../setup/python-service.ts';
 import { LOCAL_VALUES, StandCopy } from '../setup/stand-copy.ts';
-import { needsTools } from '../setup/tools.ts';
 import { findFaults } from './faults.ts';
 
 describe('a service in another language', function () {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Line } from './app.ts';
 import { until } from './http.ts';
 
@@ -12,16 +13,24 @@ export interface Service {
   exit(): Promise<number | null>;
 }
 
-/** A TypeScript file as a process of its own, in a service's folder, with nothing in its environment but `env`. */
-export function startService(
-  service: string,
-  env: Record<string, string>,
-  script = 'src/server.ts',
-  ...args: string[]
-): Service {
-  const flags = ['--conditions=source', '--require', '../chassis/typescript.cjs'];
-  const child = spawn(process.execPath, [...flags, script, ...args], {
-    cwd: `services/${service}`,
+type Variables = Record<string, string>;
+
+/** A service as its nodemon.json starts it, with nothing in its environment but `env`. */
+export function startService(name: string, env: Variables): Service {
+  const { exec } = readJson(`services/${name}/nodemon.json`);
+  return startProcess('sh', ['-c', exec], env, `services/${name}`);
+}
+
+/** A service's own command that migrates and seeds its part of the database. */
+export function startMigration(name: string, env: Variables): Service {
+  const { scripts } = readJson(`services/${name}/package.json`);
+  return startProcess('sh', ['-c', `${scripts.migrate} --seed`], env, `services/${name}`);
+}
+
+/** A program that prints log lines, with nothing in its environment but `env`. */
+export function startProcess(program: string, args: string[], env: Variables, cwd: string): Service {
+  const child = spawn(program, args, {
+    cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -45,3 +54,5 @@ function readLines({ stdout }: ChildProcess): Line[] {
   });
   return lines;
 }
+
+const readJson = (file: string) => JSON.parse(readFileSync(file, 'utf8'));

@@ -2,11 +2,11 @@ import { databaseVariables, loadConfig, serverVariables, serviceUrl } from '@sta
 import { expect } from 'chai';
 import * as v from 'valibot';
 import { listen } from '../../../test/setup/http.ts';
-import { startService } from '../../../test/setup/service.ts';
+import { startFixture } from './process.ts';
 
 const complete = { PORT: '8081', PGHOST: 'db', PGDATABASE: 'shop', PGUSER: 'me', PGPASSWORD: 'pw' };
 const load = (env: Record<string, string>) => loadConfig({ ...serverVariables, ...databaseVariables }, env);
-const loadUrl = (CATALOG_URL: string) => loadConfig({ CATALOG_URL: serviceUrl }, { CATALOG_URL }).CATALOG_URL;
+const loadUrl = (STORE_URL: string) => loadConfig({ STORE_URL: serviceUrl }, { STORE_URL }).STORE_URL;
 
 describe('the configuration', () => {
   it('fills in what may be left out', () => {
@@ -30,25 +30,26 @@ describe('the configuration', () => {
   });
 
   it('takes the address of a service with or without a slash at its end', () => {
-    expect(loadUrl('http://catalog:8081/')).to.equal('http://catalog:8081');
+    expect(loadUrl('http://store:8081/')).to.equal('http://store:8081');
     expect(loadUrl('https://example.com/shop')).to.equal('https://example.com/shop');
   });
 
-  for (const url of ['catalog:8081', 'catalog', 'ftp://catalog', '8081', 'http://'])
-    it(`refuses ${url} as the address of a service`, () => expect(() => loadUrl(url)).to.throw('CATALOG_URL'));
+  for (const url of ['store:8081', 'store', 'ftp://catalog', '8081', 'http://'])
+    it(`refuses ${url} as the address of a service`, () => expect(() => loadUrl(url)).to.throw('STORE_URL'));
 
   it('lets a service be left out that is optional', () => {
-    expect(loadConfig({ ORDERS_URL: v.optional(serviceUrl) }, {}).ORDERS_URL).to.equal(undefined);
+    expect(loadConfig({ CLOCK_URL: v.optional(serviceUrl) }, {}).CLOCK_URL).to.equal(undefined);
   });
 });
 
 describe('a service process with an unusable environment', () => {
-  for (const [service, env, faults] of [
-    ['gateway', {}, ['PORT', 'CATALOG_URL']],
-    ['catalog', { PORT: '0', LOG_LEVEL: 'toString' }, ['LOG_LEVEL', 'PGHOST', 'PGDATABASE', 'PGUSER', 'PGPASSWORD']],
+  const loud = { PORT: '0', LOG_LEVEL: 'toString' };
+  for (const [script, env, faults] of [
+    ['server.ts', {}, ['PORT']],
+    ['database-server.ts', loud, ['LOG_LEVEL', 'PGHOST', 'PGDATABASE', 'PGUSER', 'PGPASSWORD']],
   ] as const)
-    it(`exits with 1 and one line that names every fault: ${service}`, async () => {
-      const { exit, lines } = startService(service, env);
+    it(`exits with 1 and one line that names every fault: ${script}`, async () => {
+      const { exit, lines } = startFixture(script, env);
       expect(await exit()).to.equal(1);
       expect(lines.map(({ level }) => level)).to.deep.equal(['fatal']);
       for (const name of faults) expect(lines[0]?.msg).to.contain(name);
@@ -57,7 +58,7 @@ describe('a service process with an unusable environment', () => {
 
   it('exits with 1 and says so when the port is taken', async () => {
     const other = await listen((_req, res) => res.end(), 0, '::');
-    const { exit, lines } = startService('chassis', { PORT: String(other.port) }, 'test/server.ts');
+    const { exit, lines } = startFixture('server.ts', { PORT: String(other.port) });
     expect(await exit()).to.equal(1);
     expect(lines.map(({ level, msg }) => [level, msg])).to.deep.equal([
       ['fatal', `listen EADDRINUSE: address already in use :::${other.port}`],

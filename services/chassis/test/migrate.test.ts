@@ -1,23 +1,25 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { migrate } from '@stand/chassis/migrate';
 import { expect } from 'chai';
 import { recordLogs } from '../../../test/setup/app.ts';
 import { createDatabase, databaseAt, silent, type TestDatabase, withClient } from '../../../test/setup/database.ts';
 import { until } from '../../../test/setup/http.ts';
 import { sharedPostgres } from '../../../test/setup/postgres.ts';
-import { startService } from '../../../test/setup/service.ts';
+import type { Service } from '../../../test/setup/service.ts';
 import { createWire } from '../../../test/setup/wire.ts';
+import { startFixture } from './process.ts';
 
 describe('migrate', () => {
   let database: TestDatabase;
   let dir: string;
   beforeEach(async () => {
     database = await createDatabase();
-    dir = mkdtempSync(join(tmpdir(), 'stand-migrations-'));
+    dir = join(mkdtempSync(join(tmpdir(), 'stand-migrations-')), 'migrations');
+    mkdirSync(dir);
   });
-  afterEach(() => rmSync(dir, { recursive: true }));
+  afterEach(() => rmSync(dirname(dir), { recursive: true }));
 
   const write = (name: string, up: string): void => writeFileSync(join(dir, name), `-- Up Migration\n${up}\n`);
   const run = (schema = 'shop', logger = silent): Promise<void> =>
@@ -75,40 +77,39 @@ describe('migrate', () => {
     );
   });
 
-  it('seeds again and again without a change: the command of catalog', async () => {
-    const seed = (): Promise<number | null> => startService('catalog', database.env, 'src/migrate.ts', '--seed').exit();
-    expect(await seed()).to.equal(0);
-    await query('update catalog.products set stock = 5');
-    const before = await query('select * from catalog.products order by id');
-    expect(await seed()).to.equal(0);
-    expect(await query('select * from catalog.products order by id'))
-      .to.deep.equal(before)
-      .and.to.have.length.above(5);
-  });
+  describe('the command', () => {
+    const start = (env: Record<string, string>, ...args: string[]): Service =>
+      startFixture('migrate.ts', env, dirname(dir), ...args);
 
-  it('waits for a database that comes later, and says so once: the command of orders', async () => {
-    const wire = await createWire((await sharedPostgres()).port);
-    await wire.cut();
-    const { exit, lines } = startService(
-      'orders',
-      databaseAt(wire.port, database.config.PGDATABASE).env,
-      'src/migrate.ts',
-    );
-    await until(() => lines.length > 0);
-    await wire.mend();
-    expect(await exit()).to.equal(0);
-    expect(lines.map(({ msg }) => msg)).to.deep.equal([
-      `waiting for the database: connect ECONNREFUSED 127.0.0.1:${wire.port}`,
-      'migration applied',
-    ]);
-    await wire.cut();
-  });
+    it('seeds after the migrations, and again and again', async () => {
+      write('0001_one.sql', 'create table shop.one (n int primary key);');
+      writeFileSync(join(dirname(dir), 'seed.sql'), 'insert into shop.one values (1) on conflict do nothing');
+      for (let run = 0; run < 2; run++) {
+        expect(await start(database.env, '--seed').exit()).to.equal(0);
+        expect(await query('select n from shop.one')).to.deep.equal([[1]]);
+      }
+    });
 
-  it('exits with 1 when it fails: the command of catalog', async () => {
-    await query('create schema catalog');
-    await query('create table catalog.products (n int)');
-    const { exit, lines } = startService('catalog', database.env, 'src/migrate.ts');
-    expect(await exit()).to.equal(1);
-    expect(lines.at(-1)?.msg).to.equal('migration 0001_products of catalog failed: relation "products" already exists');
+    it('waits for a database that comes later, and says so once', async () => {
+      write('0001_one.sql', 'create table shop.one (n int);');
+      const wire = await createWire((await sharedPostgres()).port);
+      await wire.cut();
+      const { exit, lines } = start(databaseAt(wire.port, database.config.PGDATABASE).env);
+      await until(() => lines.length > 0);
+      await wire.mend();
+      expect(await exit()).to.equal(0);
+      expect(lines.map(({ msg }) => msg)).to.deep.equal([
+        `waiting for the database: connect ECONNREFUSED 127.0.0.1:${wire.port}`,
+        'migration applied',
+      ]);
+      await wire.cut();
+    });
+
+    it('exits with 1 when it fails', async () => {
+      write('0001_one.sql', 'create table shop.one (n int); create table shop.one (n int);');
+      const { exit, lines } = start(database.env);
+      expect(await exit()).to.equal(1);
+      expect(lines.at(-1)?.msg).to.equal('migration 0001_one of shop failed: relation "one" already exists');
+    });
   });
 });

@@ -4,15 +4,16 @@ import { expect } from 'chai';
 import { createDatabase, databaseAt } from '../../../test/setup/database.ts';
 import { send, until } from '../../../test/setup/http.ts';
 import { sharedPostgres } from '../../../test/setup/postgres.ts';
-import { type Service, startService } from '../../../test/setup/service.ts';
+import type { Service } from '../../../test/setup/service.ts';
 import { createWire } from '../../../test/setup/wire.ts';
+import { startFixture } from './process.ts';
 
 describe('a service process', () => {
   let service: Service;
   afterEach(() => service.process.kill('SIGKILL'));
   const messages = (): string[] => service.lines.map(({ msg }) => msg);
   const start = (): Promise<string> => {
-    service = startService('chassis', { PORT: '0' }, 'test/server.ts');
+    service = startFixture('server.ts', { PORT: '0' });
     return service.url();
   };
 
@@ -52,10 +53,10 @@ describe('a service process', () => {
   });
 
   it('starts without its database: lives, is not ready, says so once, and recovers', async () => {
-    const { config } = await createDatabase('catalog');
+    const { config } = await createDatabase();
     const wire = await createWire((await sharedPostgres()).port);
     await wire.cut();
-    service = startService('catalog', { ...databaseAt(wire.port, config.PGDATABASE).env, PORT: '0' });
+    service = startFixture('database-server.ts', { ...databaseAt(wire.port, config.PGDATABASE).env, PORT: '0' });
     const url = await service.url();
     for (let probe = 0; probe < 3; probe++) expect((await send(`${url}/readyz`)).status).to.equal(503);
     expect((await send(`${url}/livez`)).status).to.equal(200);
@@ -63,7 +64,7 @@ describe('a service process', () => {
 
     await wire.mend();
     expect((await send(`${url}/readyz`)).status).to.equal(200);
-    expect((await send(`${url}/products`)).status).to.equal(200);
+    expect((await send(`${url}/query?sql=select+1`)).status).to.equal(200);
     service.process.kill('SIGINT');
     expect(await service.exit()).to.equal(0);
     await wire.cut();

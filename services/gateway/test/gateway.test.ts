@@ -1,27 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import type { App, AppWithDatabase } from '../../../test/setup/app.ts';
-import { createDatabase } from '../../../test/setup/database.ts';
+import type { App } from '../../../test/setup/app.ts';
 import { type Answer, listen, type Sent, send, sendRaw } from '../../../test/setup/http.ts';
+import { startService } from '../../../test/setup/service.ts';
 import { createWire, type Wire } from '../../../test/setup/wire.ts';
-import { startCatalog } from '../../catalog/test/start.ts';
-import { startOrders } from '../../orders/test/start.ts';
 import { startGateway } from './start.ts';
+import { type Stub, startStub } from './stub.ts';
 
-/** The whole shop: gateway before the real orders and catalog, with a wire to each that can be cut. */
+/** Before stubs of catalog and orders, with a wire to each that can be cut; before the real ones: shop.test.ts. */
 describe('gateway', () => {
-  let catalog: AppWithDatabase;
-  let orders: AppWithDatabase;
+  let catalog: Stub;
+  let orders: Stub;
   let gateway: App;
   let toCatalog: Wire;
   let toOrders: Wire;
 
   before(async () => {
-    const database = await createDatabase('catalog', 'orders');
-    catalog = await startCatalog(database);
+    catalog = await startStub();
+    orders = await startStub();
     toCatalog = await createWire(catalog.port);
-    orders = await startOrders(database, `http://127.0.0.1:${toCatalog.port}`);
     toOrders = await createWire(orders.port);
     gateway = await startGateway(`http://127.0.0.1:${toCatalog.port}`, `http://127.0.0.1:${toOrders.port}`);
   });
@@ -29,21 +27,14 @@ describe('gateway', () => {
     for (const part of [gateway, orders, catalog]) await part.close();
     for (const wire of [toOrders, toCatalog]) await wire.cut();
   });
-  beforeEach(() =>
-    catalog.pool.query(
-      `truncate orders.orders, catalog.products, catalog.reservations restart identity;
-       insert into catalog.products (sku, name, price_cents, stock) values ('mug', 'Mug', 1450, 9), ('cap', 'Cap', 333, 1)`,
-    ),
-  );
   afterEach(async () => {
     for (const wire of [toOrders, toCatalog]) await wire.mend();
+    for (const stub of [orders, catalog]) stub.reset();
   });
 
   const get = (path: string, headers?: Sent['headers']): Promise<Answer> => send(gateway.url + path, { headers });
   const post = (body: unknown, headers?: Sent['headers']): Promise<Answer> =>
     send(`${gateway.url}/api/orders`, { method: 'POST', body, headers });
-  const mugs = (quantity: number): unknown => ({ items: [{ productId: 1, quantity }] });
-  const stock = async (): Promise<number> => (await get('/api/catalog/products/1')).body.stock;
 
   describe('the page', () => {
     it('is served with its script and style', async () => {
@@ -72,41 +63,51 @@ describe('gateway', () => {
   });
 
   describe('the API', () => {
-    it('lists, searches and gets products', async () => {
-      expect((await get('/api/catalog/products')).body.products).to.have.length(2);
-      expect((await get('/api/catalog/products?search=cap')).body.products[0]).to.include({ sku: 'cap' });
-      expect((await get('/api/catalog/products/1')).body).to.include({ sku: 'mug', priceCents: 1450 });
+    const id = randomUUID();
+    const routes: [method: string, path: string, stub: () => Stub, asked: string][] = [
+      ['GET', '/api/catalog/products', () => catalog, '/products'],
+      ['GET', '/api/catalog/products?search=cap', () => catalog, '/products?search=cap'],
+      ['GET', '/api/catalog/products/1', () => catalog, '/products/1'],
+      ['GET', '/api/orders?limit=1', () => orders, '/orders?limit=1'],
+      ['GET', `/api/orders/${id}`, () => orders, `/orders/${id}`],
+      ['POST', '/api/orders', () => orders, '/orders'],
+    ];
+    for (const [method, path, stub, asked] of routes)
+      it(`hands ${method} ${path} on, and the answer back`, async () => {
+        stub().answer = { ...stub().answer, status: 201, body: '{"n":1}' };
+        const body = method === 'POST' ? { items: [1] } : undefined;
+        const answer = await send(gateway.url + path, { method, body });
+        expect(answer).to.deep.include({ status: 201, type: 'application/json; charset=utf-8', body: { n: 1 } });
+        expect([...catalog.requests, ...orders.requests]).to.deep.equal(stub().requests);
+        expect(stub().requests.map(({ method, url, body }) => [method, url, body])).to.deep.equal([
+          [method, asked, body === undefined ? '' : JSON.stringify(body)],
+        ]);
+      });
+
+    it('sends the Idempotency-Key along, also an empty one, and none where there was none', async () => {
+      for (const key of ['mine', '']) await post({}, { 'idempotency-key': key });
+      await post({});
+      expect(orders.requests.map(({ headers }) => headers['idempotency-key'])).to.deep.equal(['mine', '', undefined]);
     });
 
-    it('places, lists and gets orders', async () => {
-      const placed = await post(mugs(2));
-      expect(placed.status).to.equal(201);
-      expect((await get('/api/orders?limit=1')).body.orders).to.deep.equal([placed.body]);
-      expect((await get(`/api/orders/${placed.body.id}`)).body).to.deep.equal(placed.body);
+    it('sends the request’s id along', async () => {
+      const headers = { 'x-request-id': `test-${randomUUID()}` };
+      expect((await post({}, headers)).headers.get('x-request-id')).to.equal(headers['x-request-id']);
+      expect(orders.requests[0]?.headers).to.include(headers);
     });
 
-    it('orders once when the Idempotency-Key comes again', async () => {
-      const headers = { 'idempotency-key': randomUUID() };
-      const [first, second] = [await post(mugs(2), headers), await post(mugs(2), headers)];
-      expect(second.body).to.deep.equal(first.body);
-      expect(await stock()).to.equal(7);
+    it('hands a refusal back as it is, with Retry-After', async () => {
+      const headers = { 'content-type': 'application/problem+json; charset=utf-8', 'retry-after': '7' };
+      orders.answer = { status: 503, headers, body: '{"status":503,"detail":"later"}' };
+      const answer = await post({});
+      expect(answer).to.deep.include({ status: 503, type: headers['content-type'], text: orders.answer.body });
+      expect(answer.headers.get('retry-after')).to.equal('7');
     });
 
-    it('refuses an empty Idempotency-Key as orders does', async () => {
-      expect((await post(mugs(2), { 'idempotency-key': '' })).status).to.equal(400);
-    });
-
-    it('hands problem details through', async () => {
-      for (const [answer, status] of [
-        [await get('/api/catalog/products/7'), 404],
-        [await get('/api/catalog/products/x'), 400],
-        [await post({ items: [{ productId: 1, quantity: 10 }] }), 409],
-        [await post({ items: [] }), 400],
-        [await post('{"items":'), 400],
-      ] as const) {
-        expect(answer).to.include({ status, type: 'application/problem+json; charset=utf-8' });
-        expect(answer.body).to.include({ status }).and.have.property('detail');
-      }
+    it('refuses a body that is not JSON itself', async () => {
+      const answer = await post('{"items":');
+      expect(answer).to.include({ status: 400, type: 'application/problem+json; charset=utf-8' });
+      expect(orders.requests).to.deep.equal([]);
     });
 
     it('does not offer what only the services among themselves may do', async () => {
@@ -117,13 +118,7 @@ describe('gateway', () => {
         ['DELETE', '/api/orders'],
       ] as const)
         expect((await send(gateway.url + path, { method, body: {} })).status).to.equal(404);
-    });
-
-    it('gives one request one id in all three logs', async () => {
-      const headers = { 'x-request-id': `test-${randomUUID()}` };
-      expect((await post(mugs(1), headers)).headers.get('x-request-id')).to.equal(headers['x-request-id']);
-      for (const { lines } of [gateway, orders, catalog])
-        expect(lines.filter(({ requestId }) => requestId === headers['x-request-id'])).to.have.length(1);
+      expect([...catalog.requests, ...orders.requests]).to.deep.equal([]);
     });
 
     it('ignores the body of a GET', async () => {
@@ -132,7 +127,7 @@ describe('gateway', () => {
         gateway.port,
         `${request}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
       );
-      expect(status).to.equal(200);
+      expect([status, catalog.requests[0]?.body]).to.deep.equal([200, '']);
     });
   });
 
@@ -144,22 +139,6 @@ describe('gateway', () => {
       expect(body.detail).to.equal('catalog is not reachable at the moment');
       await toCatalog.mend();
       expect((await get('/api/catalog/products')).status).to.equal(200);
-    });
-
-    it('hands through the 503 of a service behind a service', async () => {
-      await toCatalog.cut();
-      const { status, headers, body } = await post(mugs(1));
-      expect([status, headers.get('retry-after')]).to.deep.equal([503, '1']);
-      expect(body.detail).to.equal('catalog is not reachable at the moment');
-    });
-
-    it('completes the order when the key comes again after its answer was lost', async () => {
-      const headers = { 'idempotency-key': randomUUID() };
-      await toCatalog.cut();
-      expect((await post(mugs(2), headers)).status).to.equal(503);
-      await toCatalog.mend();
-      expect((await post(mugs(2), headers)).status).to.equal(201);
-      expect(await stock()).to.equal(7);
     });
 
     it('answers 504 when a service keeps silent, before or in the middle of its answer', async () => {
@@ -217,19 +196,18 @@ describe('gateway', () => {
       '/api/catalog',
       '/api/catalog/products/..',
       '/api/catalog/products/%2e%2e/readyz',
-      '/api/catalog/products/..%5cmetrics',
-      '/api/catalog/products/..%2f..%2freservations',
-      '/api/orders/1%20or%201=1',
       '/api/orders/%2e%2e',
       '/api/orders/%ff',
       `/${'x'.repeat(10_000)}`,
       `/${'x'.repeat(100_000)}`,
-      `/api/catalog/products/${'9'.repeat(10_000)}`,
     ])
       it(`gets a clean 4xx: ${target.slice(0, 50)}`, async () => {
         const { status, text } = await raw(target);
         expect(status).to.be.within(400, 499);
-        expect(text).to.not.match(/node_modules|at \w+ \(|\/work\//);
+        expect(text)
+          .to.not.match(/node_modules|at \w+ \(/)
+          .and.not.contain(process.cwd());
+        expect([...catalog.requests, ...orders.requests]).to.deep.equal([]);
         const problem = /\r\n\r\n(.+)/.exec(text)?.[1];
         if (status !== 431) expect(JSON.parse(problem ?? '')).to.include({ status });
       });
@@ -240,10 +218,9 @@ describe('gateway', () => {
         '/api/orders/%2e%2e\\metrics',
         '/api/catalog/products/..\\..\\metrics',
       ]) {
-        const { status, text } = await raw(target);
-        expect(text).to.not.contain('process_cpu');
-        expect(status).to.equal(404);
+        expect((await raw(target)).status).to.equal(404);
       }
+      expect([...catalog.requests, ...orders.requests]).to.deep.equal([]);
     });
 
     it('cannot add to the address of the service that the gateway asks', async () => {
@@ -255,8 +232,17 @@ describe('gateway', () => {
     });
 
     it('in absolute form gets what its path names, as RFC 9112 wants', async () => {
-      const { status, text } = await raw('http://shop.example/api/catalog/products?search=mug');
-      expect([status, text.includes('"sku":"mug"'), text.includes('"sku":"cap"')]).to.deep.equal([200, true, false]);
+      expect((await raw('http://shop.example/api/catalog/products?search=mug')).status).to.equal(200);
+      expect(catalog.requests.map(({ url }) => url)).to.deep.equal(['/products?search=mug']);
     });
+  });
+});
+
+describe('gateway with an unusable environment', () => {
+  it('exits with 1 and one line that names what is missing', async () => {
+    const { exit, lines } = startService('gateway', {});
+    expect(await exit()).to.equal(1);
+    expect(lines.map(({ level }) => level)).to.deep.equal(['fatal']);
+    for (const name of ['PORT', 'CATALOG_URL']) expect(lines[0]?.msg).to.contain(`${name} is not set`);
   });
 });

@@ -1,0 +1,3 @@
+import { migrateCommand } from '@stand/chassis/migrate';
+
+void migrateCommand('shop');

@@ -1,0 +1,20 @@
+/** What a suite can't do without: it is skipped, and says why, where that is missing. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** Programs on PATH. */
+export const needsTools = (...tools: string[]): void =>
+  needs('make tools', tools, (tool) => !spawnSync(tool, ['-h']).error);
+
+/** Services, of which a team may remove any. */
+export const needsServices = (...services: string[]): void =>
+  needs('removed', services, (service) => existsSync(`services/${service}`));
+
+function needs(remark: string, all: string[], isThere: (one: string) => boolean): void {
+  before(`needs ${all.join(' and ')}`, function () {
+    const missing = all.filter((one) => !isThere(one));
+    if (missing.length === 0) return;
+    console.log(`    skipped: ${missing.join(' and ')} missing (${remark})`);
+    this.skip();
+  });
+}
