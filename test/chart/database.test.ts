@@ -10,6 +10,7 @@ import {
   podSpecs,
   render,
   renderError,
+  VALUES,
 } from './render.ts';
 
 const EXTERNAL = { host: 'db.example.com', name: 'shop', existingSecret: 'shop-database' };
@@ -20,7 +21,7 @@ const external = (more: object = {}, service: object = {}): Options => ({
   values: {
     postgresql: { enabled: false },
     externalDatabase: { ...EXTERNAL, ...more },
-    services: { catalog: { database: service } },
+    services: { store: { database: service } },
   },
 });
 
@@ -29,24 +30,24 @@ describe('the database', function () {
   needsTools('helm');
 
   it('reaches the services by the same variables wherever it is', () => {
-    const variables = (options?: Options) => Object.keys(environmentOf(container(render(options), 'catalog')));
+    const variables = (options?: Options) => Object.keys(environmentOf(container(render(options), 'store')));
     expect(variables()).to.include.members(['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD', 'PGSSLMODE']);
     expect(variables(external())).to.deep.equal(variables());
     expect(variables(external({ ca: CA }))).to.deep.equal([...variables(), 'PGSSLROOTCERT']);
   });
 
   it('is the one of the release', () => {
-    expect(environmentOf(container(render(), 'catalog'))).to.include({
+    expect(environmentOf(container(render(), 'store'))).to.include({
       PGHOST: 'postgresql',
       PGPORT: '5432',
-      PGDATABASE: 'stand',
+      PGDATABASE: VALUES.postgresql.auth.database,
       PGSSLMODE: 'disable',
     });
   });
 
   it('is the external one, verified unless told otherwise', () => {
     const manifests = render(external({ port: 6432 }));
-    expect(environmentOf(container(manifests, 'catalog'))).to.include({
+    expect(environmentOf(container(manifests, 'store'))).to.include({
       PGHOST: 'db.example.com',
       PGPORT: '6432',
       PGDATABASE: 'shop',
@@ -57,7 +58,7 @@ describe('the database', function () {
   });
 
   it('takes user and password by the Secret’s own keys', () => {
-    const { env = [] } = container(render(external({ userKey: 'user', passwordKey: 'pass' })), 'catalog');
+    const { env = [] } = container(render(external({ userKey: 'user', passwordKey: 'pass' })), 'store');
     const secrets = env.filter(({ valueFrom }) => valueFrom).map(({ name, valueFrom }) => [name, valueFrom]);
     expect(Object.fromEntries(secrets)).to.deep.equal({
       PGUSER: { secretKeyRef: { name: 'shop-database', key: 'user' } },
@@ -67,11 +68,11 @@ describe('the database', function () {
 
   it('has its CA mounted where PGSSLROOTCERT says, for the service and its migration', () => {
     const manifests = render(external({ ca: CA }));
-    for (const name of ['catalog', 'migrate']) {
-      const { volumeMounts = [], ...rest } = container(manifests, 'catalog', name);
+    for (const name of ['store', 'migrate']) {
+      const { volumeMounts = [], ...rest } = container(manifests, 'store', name);
       const mount = volumeMounts.find(({ mountPath }) => environmentOf(rest).PGSSLROOTCERT === `${mountPath}/root.pem`);
       expect(mount?.readOnly).to.equal(true);
-      const volume = podSpecs(manifests).catalog?.volumes?.find((each) => each.name === mount?.name);
+      const volume = podSpecs(manifests).store?.volumes?.find((each) => each.name === mount?.name);
       expect(volume?.secret?.secretName).to.equal('shop-ca');
     }
   });
@@ -79,20 +80,24 @@ describe('the database', function () {
   it('can be a service’s own, also beside the one of the release', () => {
     const database = { host: 'own.example.com', port: 7000, name: 'own', existingSecret: 'own-database' };
     const own = { PGHOST: 'own.example.com', PGPORT: '7000', PGDATABASE: 'own' };
-    const beside: Options = { values: { services: { catalog: { database } } } };
-    for (const options of [external({}, database), beside]) {
-      const manifests = render(options);
-      expect(environmentOf(container(manifests, 'catalog'))).to.include(own);
-      expect(environmentOf(container(manifests, 'orders')).PGHOST).to.be.oneOf(['db.example.com', 'postgresql']);
+    const services = { store: { database }, front: { database: { enabled: true } } };
+    const shared = { postgresql: { enabled: false }, externalDatabase: EXTERNAL };
+    for (const [values, host] of [
+      [{ ...shared, services }, 'db.example.com'],
+      [{ services }, 'postgresql'],
+    ] as const) {
+      const manifests = render({ values });
+      expect(environmentOf(container(manifests, 'store'))).to.include(own);
+      expect(environmentOf(container(manifests, 'front')).PGHOST).to.equal(host);
       expect(dangling(manifests, ['Secret shop-database'])).to.deep.equal(['Secret own-database']);
     }
   });
 
   it('is migrated by the service’s image and environment before it starts, and seeded only locally', () => {
-    const migrate = (manifests: Manifest[]) => container(manifests, 'catalog', 'migrate');
+    const migrate = (manifests: Manifest[]) => container(manifests, 'store', 'migrate');
     const [local, prod] = [render(), render({ environment: 'prod' })];
     for (const manifests of [local, prod]) {
-      const { image, env, volumeMounts } = container(manifests, 'catalog');
+      const { image, env, volumeMounts } = container(manifests, 'store');
       expect(migrate(manifests)).to.deep.include({ image, env, volumeMounts });
     }
     expect(migrate(local).args).to.deep.equal(['--seed']);
@@ -103,9 +108,9 @@ describe('the database', function () {
 
   it('gives nothing to a service without one', () => {
     const manifests = render({ environment: 'prod' });
-    expect(Object.keys(environmentOf(container(manifests, 'gateway')))).to.not.include('PGHOST');
-    expect(podSpecs(manifests).gateway).to.not.have.property('initContainers');
-    expect(JSON.stringify(podSpecs(manifests).gateway)).to.not.contain('postgresql');
+    expect(Object.keys(environmentOf(container(manifests, 'front')))).to.not.include('PGHOST');
+    expect(podSpecs(manifests).front).to.not.have.property('initContainers');
+    expect(JSON.stringify(podSpecs(manifests).front)).to.not.contain('postgresql');
   });
 
   it('keeps its volume when the release goes: it is the StatefulSet’s, which helm does not own', () => {
@@ -122,7 +127,7 @@ describe('the database', function () {
       {
         values: {
           externalDatabase: EXTERNAL,
-          services: { catalog: { enabled: false, url: 'https://catalog.example.com' }, orders: { enabled: false } },
+          services: { store: { enabled: false, url: 'https://store.example.com' } },
         },
       },
       'postgresql.enabled and externalDatabase exclude each other',

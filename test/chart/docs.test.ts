@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { generate, leaves, type Node, nodesOf, type Schema } from '../../scripts/chart/reference.ts';
-import { CHART, readYaml } from './render.ts';
+import { readYaml } from './render.ts';
+
+const CHART = 'helm/app';
 
 describe('the chart’s documents', () => {
   for (const [file, text] of Object.entries(generate()))
@@ -25,10 +27,8 @@ describe('the chart’s documents', () => {
     });
 
     it('has each value of values.yaml', () => {
-      const paths = leaves(readYaml(`${CHART}/values.yaml`)).map(([top = '', ...rest]) => {
-        if (top === 'serviceDefaults') return rest;
-        return top === 'services' ? rest.slice(1) : [top, ...rest];
-      });
+      const { serviceDefaults, services, ...others } = readYaml(`${CHART}/values.yaml`);
+      const paths = [serviceDefaults, others, ...Object.values(services)].flatMap((values) => leaves(values));
       // A value may hold a map of any keys, such as resources.limits.
       const isDocumented = (path: string[]): boolean =>
         path.some((_, index) => documented.has(path.slice(0, index + 1).join('.')));

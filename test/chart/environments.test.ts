@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { databasePort, nodePortOf } from '../../scripts/stand/ports.ts';
 import { needsTools } from '../setup/needs.ts';
 import { dangling } from './references.ts';
 import {
@@ -45,7 +46,7 @@ describe('the environments', function () {
       const old = render({ environment: 'prod' });
       spawnSync('helm', ['package', CHART, '--version', '9.9.9+build.1', '--destination', dir]);
       const bumped = render({ environment: 'prod', chart: join(dir, readdirSync(dir)[0] ?? '') });
-      expect(find(bumped, 'Deployment', 'catalog').metadata.labels['helm.sh/chart']).to.equal('app-9.9.9_build.1');
+      expect(find(bumped, 'Deployment', 'store').metadata.labels['helm.sh/chart']).to.equal('app-9.9.9_build.1');
       const templates = (manifests: Manifest[]) => ofKind(manifests, 'Deployment').map(({ spec }) => spec.template);
       expect(templates(bumped)).to.deep.equal(templates(old)).and.to.have.lengthOf(NAMES.length);
     });
@@ -64,16 +65,10 @@ describe('the environments', function () {
   });
 
   it('local has each service and the database at a NodePort that kind maps to localhost', () => {
-    const cluster = readFileSync('cluster/ctlptl.yaml', 'utf8');
-    const mapped = cluster.matchAll(/hostPort: (\d+), containerPort: (\d+)/g);
-    const hostPorts = new Map([...mapped].map(([, host, node]) => [Number(node), Number(host)]));
     const manifests = render();
-    for (const [name, { port }] of Object.entries(SERVICES)) {
-      const { nodePort } = find(manifests, 'Service', name).spec.ports[0];
-      expect(nodePort, name).to.be.within(30080, 30089);
-      expect(hostPorts.get(nodePort), name).to.equal(port);
-    }
-    expect(hostPorts.get(find(manifests, 'Service', 'postgresql').spec.ports[0].nodePort)).to.equal(15432);
+    const nodePort = (name: string): number => find(manifests, 'Service', name).spec.ports[0].nodePort;
+    for (const [name, { port }] of Object.entries(SERVICES)) expect(nodePort(name), name).to.equal(nodePortOf(port));
+    expect(nodePort('postgresql')).to.equal(nodePortOf(databasePort()));
   });
 
   it('local lets the containers write, for live updates; the others do not', () => {

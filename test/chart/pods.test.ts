@@ -7,9 +7,11 @@ import {
   ENVIRONMENTS,
   invalid,
   NAMES,
+  NAMESPACE,
   type PodSpec,
   parseManifests,
   podSpecs,
+  RELEASE,
   render,
   renderText,
   type SecurityContext,
@@ -62,7 +64,7 @@ describe('the rendered objects', function () {
     expect(invalid(text)).to.equal('');
     const manifests = parseManifests(text);
     expect(dangling(manifests)).to.have.members(['Secret more', 'Secret shop-tls']);
-    expect(podSpecs(manifests).orders?.securityContext).to.include({ fsGroup: 1_000_650_000 });
+    expect(podSpecs(manifests).store?.securityContext).to.include({ fsGroup: 1_000_650_000 });
   });
 
   for (const environment of ENVIRONMENTS) {
@@ -74,9 +76,9 @@ describe('the rendered objects', function () {
 
     it(`of ${environment} are all named, labelled and in the release’s namespace`, () => {
       for (const { kind, metadata } of render({ environment })) {
-        expect(metadata, `${kind} ${metadata.name}`).to.include({ namespace: 'stand' });
+        expect(metadata, `${kind} ${metadata.name}`).to.include({ namespace: NAMESPACE });
         expect(metadata.labels).to.include({
-          'app.kubernetes.io/instance': 'stand',
+          'app.kubernetes.io/instance': RELEASE,
           'app.kubernetes.io/part-of': 'app',
           'app.kubernetes.io/managed-by': 'Helm',
         });

@@ -1,11 +1,14 @@
-import { type Manifest, ofKind, podSpecs } from './render.ts';
+import { CHART, ENVIRONMENTS, type Manifest, ofKind, podSpecs, readYaml } from './render.ts';
 
 const NAME = 'app.kubernetes.io/name';
 
-/** What values-staging.yaml and values-prod.yaml name and somebody else makes. */
-const EXISTING = ['Secret stand-database', 'Secret stand-database-ca'];
+/** What the environments name and somebody else makes. */
+const EXISTING = ENVIRONMENTS.flatMap((environment) => {
+  const { existingSecret, ca } = readYaml(`${CHART}/values-${environment}.yaml`).externalDatabase ?? {};
+  return [existingSecret, ca?.existingSecret].map((name) => `Secret ${name}`);
+});
 
-/** What the manifests point to that neither they nor `existing` have, such as `Secret stand-database`. */
+/** What the manifests point to that neither they nor `existing` have, such as `Secret shop-database`. */
 export function dangling(manifests: Manifest[], existing = EXISTING): string[] {
   const there = new Set([...manifests.flatMap(offers), ...existing]);
   return [...new Set(manifests.flatMap(references))].filter((reference) => !there.has(reference));

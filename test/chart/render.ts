@@ -1,15 +1,24 @@
 /** The chart as helm renders it: what the tests of this folder look at. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { parse, parseAllDocuments } from 'yaml';
+import { readStand } from '../../scripts/stand/stand.ts';
+import { environments } from '../../scripts/stand/values.ts';
+import { fixtureStand } from '../setup/fixture-stand.ts';
 
-export const CHART = 'helm/app';
+export const { release: RELEASE, namespace: NAMESPACE } = readStand();
 const SCHEMAS = 'helm/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json';
 
-export const ENVIRONMENTS = readdirSync(CHART).flatMap((file) => /^values-([a-z]+)\.yaml$/.exec(file)?.[1] ?? []);
+export const ENVIRONMENTS = environments();
+
+const stand = fixtureStand();
+after(() => stand.remove());
+/** The chart with the services of the fixture stand, so that these tests hold whichever services a team has. */
+export const CHART = stand.at('helm/app');
 
 interface ServiceValues {
   port: number;
+  image: { repository: string };
   needs?: string[];
   uses?: string[];
   database?: { enabled: boolean };
@@ -17,8 +26,10 @@ interface ServiceValues {
 
 export const readYaml = (file: string) => parse(readFileSync(file, 'utf8'));
 
-/** The one list of services, by name. */
-export const SERVICES: Record<string, ServiceValues> = readYaml(`${CHART}/values.yaml`).services;
+export const VALUES = readYaml(`${CHART}/values.yaml`);
+/** The list of services, by name. */
+export const SERVICES: Record<'front' | 'store' | 'clock', ServiceValues> & Record<string, ServiceValues> =
+  VALUES.services;
 export const NAMES = Object.keys(SERVICES);
 
 export interface Container {
@@ -68,13 +79,17 @@ export interface Options {
   values?: object;
   /** serviceDefaults.image.tag, as each deployment sets it; null leaves it to the values. */
   tag?: string | null;
+  /** Where the chart and its values files are. */
+  folder?: string;
+  /** The chart as a package. */
   chart?: string;
 }
 
-function helmTemplate({ environment = 'local', values = {}, tag = '1.2.3', chart = CHART }: Options) {
-  const files = ['--values', `${CHART}/values-${environment}.yaml`, '--values', '-'];
+function helmTemplate(options: Options) {
+  const { environment = 'local', values = {}, tag = '1.2.3', folder = CHART, chart = folder } = options;
+  const files = ['--values', `${folder}/values-${environment}.yaml`, '--values', '-'];
   const set = tag === null ? [] : ['--set-string', `serviceDefaults.image.tag=${tag}`];
-  return spawnSync('helm', ['template', 'stand', chart, '--namespace', 'stand', ...files, ...set], {
+  return spawnSync('helm', ['template', RELEASE, chart, '--namespace', NAMESPACE, ...files, ...set], {
     encoding: 'utf8',
     input: JSON.stringify(values),
     // Saves a third of the time: helm does not live long enough to need its garbage collected.

@@ -1,9 +1,7 @@
-import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { needsTools } from '../setup/needs.ts';
 import { dangling } from './references.ts';
 import {
-  CHART,
   container,
   environmentOf,
   find,
@@ -29,16 +27,6 @@ const KINDS = [
 
 const off = (name: string, url = '') => ({ services: { [name]: { enabled: false, url } } });
 
-describe('the list of services', () => {
-  it('is the folders of services/ and of the chart’s templates, and nothing else', () => {
-    const folders = (path: string) =>
-      readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? entry.name : []));
-    const without = (names: string[], ...others: string[]) => names.filter((name) => !others.includes(name));
-    expect(without(folders('services'), 'chassis')).to.have.members(NAMES);
-    expect(without(folders(`${CHART}/templates`), 'postgresql', 'tests')).to.have.members(NAMES);
-  });
-});
-
 describe('a service', function () {
   this.timeout(20_000);
   needsTools('helm');
@@ -52,44 +40,46 @@ describe('a service', function () {
   }
 
   it('does not render without one that it needs, and says which and what to do', () => {
-    const error = renderError({ values: { services: { gateway: { enabled: false }, catalog: { enabled: false } } } });
+    const error = renderError({ values: { services: { store: { enabled: false } } } });
     expect(error).to.contain(
-      'services.orders needs catalog, which is disabled: enable services.catalog, set services.catalog.url, or disable services.orders',
+      'services.front needs store, which is disabled: enable services.store, set services.store.url, or disable services.front',
     );
   });
 
   it('finds one that it needs elsewhere', () => {
-    const manifests = render({ environment: 'prod', values: off('catalog', 'https://catalog.example.com') });
-    expect(urlsOf('orders', manifests)).to.deep.equal({ CATALOG_URL: 'https://catalog.example.com' });
-    expect(egressPorts('orders', manifests)).to.include(443);
+    const manifests = render({ environment: 'prod', values: off('store', 'https://store.example.com') });
+    expect(urlsOf('front', manifests)).to.include({ STORE_URL: 'https://store.example.com' });
+    expect(egressPorts('front', manifests)).to.include(443);
   });
 
   it('may go to the port of one elsewhere', () => {
-    const values = off('catalog', 'http://catalog.example.com:9000/v1');
-    expect(egressPorts('orders', render({ environment: 'prod', values })))
+    const values = off('store', 'http://store.example.com:9000/v1');
+    expect(egressPorts('front', render({ environment: 'prod', values })))
       .to.include(9000)
       .and.not.include(443);
   });
 
   it('does without one that it only uses', () => {
-    const manifests = render({ environment: 'prod', values: off('orders') });
-    expect(urlsOf('gateway', manifests)).to.deep.equal({ CATALOG_URL: 'http://catalog:8081' });
+    const manifests = render({ environment: 'prod', values: off('clock') });
+    expect(urlsOf('front', manifests)).to.deep.equal({ STORE_URL: 'http://store:8081' });
     expect(dangling(manifests)).to.deep.equal([]);
   });
 
   it('does not render when it names one that does not exist', () => {
-    const values = { services: { gateway: { uses: ['payments'] } } };
-    expect(renderError({ values })).to.contain('services.gateway names payments, which is not one of services');
+    const values = { services: { front: { uses: ['payments'] } } };
+    expect(renderError({ values })).to.contain('services.front names payments, which is not one of services');
   });
 
   it('does not render when its folder is left in the chart but its values are not', () => {
-    expect(renderError({ values: { services: { orders: null } } })).to.contain('services.orders is not');
+    expect(renderError({ values: { services: { clock: null, front: { uses: [] } } } })).to.contain(
+      'services.clock is not',
+    );
   });
 
   it('is not exposed without a host name or a Gateway', () => {
-    const exposed = (kind: string) => ({ values: { services: { gateway: { [kind]: { enabled: true } } } } });
-    expect(renderError(exposed('ingress'))).to.contain('services.gateway.ingress.hosts is required');
-    expect(renderError(exposed('httpRoute'))).to.contain('services.gateway.httpRoute.parentRefs is required');
+    const exposed = (kind: string) => ({ values: { services: { front: { [kind]: { enabled: true } } } } });
+    expect(renderError(exposed('ingress'))).to.contain('services.front.ingress.hosts is required');
+    expect(renderError(exposed('httpRoute'))).to.contain('services.front.httpRoute.parentRefs is required');
   });
 
   it('has its own values on top of the defaults, even when they are false, 0 or empty', () => {
@@ -100,34 +90,35 @@ describe('a service', function () {
         priorityClassName: 'high',
       },
       services: {
-        catalog: { topologySpread: { enabled: false }, tolerations: [], priorityClassName: '', replicas: 0 },
+        store: { topologySpread: { enabled: false }, tolerations: [], priorityClassName: '', replicas: 0 },
       },
     };
     const manifests = render({ values });
     const own = ['topologySpreadConstraints', 'tolerations', 'priorityClassName'];
-    expect(find(manifests, 'Deployment', 'gateway').spec.template.spec).to.include.keys(own);
-    expect(find(manifests, 'Deployment', 'catalog').spec.template.spec).to.not.have.any.keys(own);
-    expect(find(manifests, 'Deployment', 'catalog').spec.replicas).to.equal(0);
+    expect(find(manifests, 'Deployment', 'front').spec.template.spec).to.include.keys(own);
+    expect(find(manifests, 'Deployment', 'store').spec.template.spec).to.not.have.any.keys(own);
+    expect(find(manifests, 'Deployment', 'store').spec.replicas).to.equal(0);
   });
 });
 
 describe('the image', function () {
   this.timeout(20_000);
   needsTools('helm');
+  const { repository } = SERVICES.store.image;
   const digest = `sha256:${'0'.repeat(64)}`;
-  const imageOf = (options: Options) => container(render(options), 'catalog').image;
-  const withImage = (image: object) => ({ services: { catalog: { image } } });
+  const imageOf = (options: Options) => container(render(options), 'store').image;
+  const withImage = (image: object) => ({ services: { store: { image } } });
 
   it('has the tag of the deployment', () => {
-    expect(imageOf({ tag: '1.4.2' })).to.equal('stand/catalog:1.4.2');
+    expect(imageOf({ tag: '1.4.2' })).to.equal(`${repository}:1.4.2`);
   });
 
   it('has the service’s own tag rather than the default one', () => {
-    expect(imageOf({ values: withImage({ tag: '2.0.0' }) })).to.equal('stand/catalog:2.0.0');
+    expect(imageOf({ values: withImage({ tag: '2.0.0' }) })).to.equal(`${repository}:2.0.0`);
   });
 
   it('has the digest rather than any tag', () => {
-    expect(imageOf({ values: withImage({ tag: 'latest', digest }) })).to.equal(`stand/catalog@${digest}`);
+    expect(imageOf({ values: withImage({ tag: 'latest', digest }) })).to.equal(`${repository}@${digest}`);
   });
 
   it('needs a tag or a digest', () => {
@@ -138,13 +129,13 @@ describe('the image', function () {
 
   it('needs a repository', () => {
     expect(renderError({ values: withImage({ repository: '' }) })).to.contain(
-      'services.catalog.image.repository is required',
+      'services.store.image.repository is required',
     );
   });
 
   it('is never the latest', () => {
     expect(renderError({ values: withImage({ tag: 'latest' }) })).to.contain(
-      'services.catalog.image.tag is latest: name the version to run',
+      'services.store.image.tag is latest: name the version to run',
     );
   });
 });

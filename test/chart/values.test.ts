@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { needsTools } from '../setup/needs.ts';
-import { CHART, readYaml, renderError } from './render.ts';
+import { CHART, readYaml, renderError, VALUES } from './render.ts';
 
 /** What Kubernetes defines and the chart only passes on. */
 const PASSED_ON = ['podSecurityContext', 'securityContext', 'affinity'];
@@ -32,17 +32,16 @@ describe('the values schema', function () {
 describe('the values', function () {
   this.timeout(20_000);
   needsTools('helm');
-  const values = readYaml(`${CHART}/values.yaml`);
 
   it('are refused where a key is misspelt, whichever it is', () => {
-    const error = renderError({ values: misspell(values) });
-    const silent = maps(values).filter((path) => !mentions(error, path, 'misspelt'));
+    const error = renderError({ values: misspell(VALUES) });
+    const silent = maps(VALUES).filter((path) => !mentions(error, path, 'misspelt'));
     expect(silent).to.deep.equal([]);
   });
 
   it('are refused where the type is wrong, whichever it is', () => {
-    const error = renderError({ values: mistype(values), tag: null });
-    const silent = leaves(values).filter((path) => !error.includes(`at '${path}'`));
+    const error = renderError({ values: mistype(VALUES), tag: null });
+    const silent = leaves(VALUES).filter((path) => !error.includes(`at '${path}'`));
     expect(silent).to.deep.equal([]);
   });
 
@@ -52,7 +51,7 @@ describe('the values', function () {
     ['serviceDefaults.service.nodePort', { service: { nodePort: 80 } }, "at '/serviceDefaults/service/nodePort'"],
     ['serviceDefaults.image.digest', { image: { digest: 'sha256:1' } }, "at '/serviceDefaults/image/digest'"],
     ['serviceDefaults.image.pullPolicy', { image: { pullPolicy: 'always' } }, "at '/serviceDefaults/image/pullPolicy'"],
-    ['serviceDefaults.url', { url: 'catalog:8081' }, "at '/serviceDefaults/url'"],
+    ['serviceDefaults.url', { url: 'store:8081' }, "at '/serviceDefaults/url'"],
     [
       'serviceDefaults.env[].value',
       { env: [{ name: 'N', value: 1 }] },

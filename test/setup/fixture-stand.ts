@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { StandCopy } from '../stand-copy.ts';
+import { StandCopy } from './stand-copy.ts';
 
 const FIXTURES = 'test/fixtures/services';
 const LIBRARY = 'chassis';
