@@ -6,6 +6,13 @@ import type { Logger } from './logger.ts';
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 5000;
 
+/**
+ * node-postgres takes these from the environment by itself, and nothing that it is given instead keeps it from that:
+ * https://github.com/brianc/node-postgres/blob/master/packages/pg/lib/connection-parameters.js
+ * Only the documented variables count (config.ts), so that no service depends on what else is set where it runs.
+ */
+for (const name of ['PGOPTIONS', 'PGAPPNAME', 'PGREPLICATION', 'PGSSLNEGOTIATION']) delete process.env[name];
+
 // int8 as a number: sums of cents stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
