@@ -19,6 +19,7 @@ export const CHART = stand.at('helm/app');
 interface ServiceValues {
   port: number;
   image: { repository: string };
+  testCommand?: string[];
   needs?: string[];
   uses?: string[];
   database?: { enabled: boolean };

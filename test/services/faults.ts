@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { nodePortOf } from '../../scripts/stand/ports.ts';
 
 interface Entry {
   port?: number;
@@ -61,8 +62,7 @@ function findMissingFiles(root: string, name: string): string[] {
 function findPortFaults(name: string, services: Record<string, Entry>, nodePort?: number): string[] {
   const { port = 0 } = services[name] ?? {};
   const twin = Object.keys(services).find((other) => other < name && services[other]?.port === port);
-  // What cluster/ctlptl.yaml maps to localhost.
-  const expected = 30080 + port - 8080;
+  const expected = nodePortOf(port);
   return [
     ...(twin ? [`${name}: the port ${port} is that of ${twin}`] : []),
     ...(nodePort === expected ? [] : [`${name}: its nodePort in values-local.yaml is ${nodePort}, not ${expected}`]),

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { addEntry, checkName, removeEntry } from '../../scripts/services/list.ts';
+import { fixtureStand } from '../setup/fixture-stand.ts';
 import { LOCAL_VALUES, StandCopy, VALUES } from '../setup/stand-copy.ts';
 import { findFaults } from './faults.ts';
 
@@ -10,7 +11,7 @@ describe('the list of services', () => {
   describe('with payments', () => {
     let stand: StandCopy;
     beforeEach(() => {
-      stand = new StandCopy('services', 'helm/app');
+      stand = fixtureStand();
       stand.write('services/payments/Dockerfile', 'FROM scratch AS dev\nFROM dev AS prod\n');
       stand.write('helm/app/templates/payments/payments.yaml', '');
       setPayments(VALUES, { port: 8089 });

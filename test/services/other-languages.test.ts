@@ -1,57 +1,42 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { expect } from 'chai';
 import { freePort } from '../../scripts/host/postgres.ts';
-import { container, environmentOf, find, type Manifest, parseManifests } from '../chart/render.ts';
+import { container, environmentOf, find, render, SERVICES } from '../chart/render.ts';
 import { type Answer, send, until } from '../setup/http.ts';
-import { needsTools } from '../setup/needs.ts';
-import { addPythonService, FIXTURE, NAME, TEST_COMMAND } from '../setup/python-service.ts';
-import { LOCAL_VALUES, StandCopy } from '../setup/stand-copy.ts';
-import { findFaults } from './faults.ts';
+import { needsProgram, needsTools } from '../setup/needs.ts';
 
+const { image, testCommand: TEST_COMMAND = [] } = SERVICES.clock;
+const FOLDER = 'test/fixtures/services/clock';
+
+/** That is `clock` of the fixture stand, which has what docs/other-languages.md says and nothing more. */
 describe('a service in another language', function () {
   this.timeout(30_000);
 
   describe('in the chart', () => {
     needsTools('helm');
-    let stand: StandCopy;
-    let manifests: Manifest[];
-
-    before(() => {
-      stand = new StandCopy('services', 'helm/app');
-      addPythonService(stand);
-      const { stdout } = stand.run('helm', ['template', 'stand', 'helm/app', '--values', LOCAL_VALUES]);
-      manifests = parseManifests(stdout);
-    });
-    after(() => stand?.remove());
-
-    it('is whole', () => expect(findFaults(stand.root)).to.deep.equal([]));
 
     it('gets its image, its port and its variables', () => {
-      const { image, ports } = container(manifests, NAME);
-      expect({ image, ports }).to.deep.include({ image: `stand/${NAME}:dev` });
-      expect(ports?.[0]).to.include({ containerPort: 8089 });
-      expect(environmentOf(container(manifests, NAME))).to.deep.equal({ PORT: '8089', LOG_LEVEL: 'info' });
-      expect(find(manifests, 'Service', NAME).spec.ports[0]).to.include({ port: 8089, nodePort: 30089 });
+      const clock = container(render({ tag: 'dev' }), 'clock');
+      expect(clock.image).to.equal(`${image.repository}:dev`);
+      expect(clock.ports?.[0]).to.include({ containerPort: 8082 });
+      expect(environmentOf(clock)).to.deep.equal({ PORT: '8082', LOG_LEVEL: 'info' });
+      expect(find(render(), 'Service', 'clock').spec.ports[0]).to.include({ port: 8082, nodePort: 30082 });
     });
 
     it('is asked by helm test with its own program', () => {
-      const [test] = find(manifests, 'Pod', `${NAME}-test`).spec.containers;
-      expect(test).to.deep.include({ image: `stand/${NAME}:dev`, command: TEST_COMMAND });
-      expect(environmentOf(test)).to.deep.equal({ URL: `http://${NAME}:8089/readyz` });
+      const [test] = find(render({ tag: 'dev' }), 'Pod', 'clock-test').spec.containers;
+      expect(test).to.deep.include({ image: `${image.repository}:dev`, command: TEST_COMMAND });
+      expect(environmentOf(test)).to.deep.equal({ URL: 'http://clock:8082/readyz' });
     });
   });
 
   describe('as a process', () => {
+    needsProgram('python3');
     let service: ChildProcess;
     let url: string;
 
-    before(function () {
-      if (!spawnSync('python3', ['--version']).error) return;
-      console.log('    skipped: python3 missing');
-      this.skip();
-    });
     afterEach(() => {
       service?.kill('SIGKILL');
     });
@@ -59,7 +44,7 @@ describe('a service in another language', function () {
     async function start(command: string, ...args: string[]): Promise<void> {
       const port = await freePort();
       url = `http://127.0.0.1:${port}`;
-      service = spawn(command, args, { cwd: FIXTURE, env: { ...process.env, PORT: String(port) }, stdio: 'ignore' });
+      service = spawn(command, args, { cwd: FOLDER, env: { ...process.env, PORT: String(port) }, stdio: 'ignore' });
       await until(() => get('/livez'));
     }
 
@@ -67,7 +52,7 @@ describe('a service in another language', function () {
 
     it('answers, and stops well', async () => {
       await start('python3', 'server.py');
-      expect(await get('/')).to.deep.include({ status: 200, body: { hello: NAME } });
+      expect(await get('/')).to.deep.include({ status: 200, body: { hello: 'clock' } });
       expect((await get('/readyz')).status).to.equal(200);
       expect(await get('/nothing')).to.include({ status: 404, type: 'application/problem+json' });
 
@@ -82,10 +67,10 @@ describe('a service in another language', function () {
       const port = await freePort();
       const [command = '', ...args] = TEST_COMMAND;
       const env = { ...process.env, PORT: String(port), URL: `http://127.0.0.1:${port}/readyz` };
-      const test = spawn(command, args, { cwd: FIXTURE, env, stdio: ['ignore', 'pipe', 'inherit'] });
+      const test = spawn(command, args, { cwd: FOLDER, env, stdio: ['ignore', 'pipe', 'inherit'] });
       const exit = once(test, 'exit');
       await once(test.stdout, 'data');
-      service = spawn('python3', ['server.py'], { cwd: FIXTURE, env, stdio: 'ignore' });
+      service = spawn('python3', ['server.py'], { cwd: FOLDER, env, stdio: 'ignore' });
       expect(await exit).to.deep.equal([0, null]);
     });
 

@@ -1,10 +1,12 @@
 /** What a suite can't do without: it is skipped, and says why, where that is missing. */
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { which } from '../../scripts/machine/command.ts';
 
-/** Programs on PATH. */
-export const needsTools = (...tools: string[]): void =>
-  needs('make tools', tools, (tool) => !spawnSync(tool, ['-h']).error);
+/** Tools that make tools installs. */
+export const needsTools = (...tools: string[]): void => needs('make tools', tools, isOnPath);
+
+/** Another program. */
+export const needsProgram = (program: string): void => needs('not on PATH', [program], isOnPath);
 
 /** Services, of which a team may remove any. */
 export const needsServices = (...services: string[]): void =>
@@ -18,3 +20,5 @@ function needs(remark: string, all: string[], isThere: (one: string) => boolean)
     this.skip();
   });
 }
+
+const isOnPath = (program: string): boolean => which(program) !== undefined;

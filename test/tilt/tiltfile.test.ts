@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { addPythonService, NAME } from '../setup/python-service.ts';
-import { StandCopy } from '../setup/stand-copy.ts';
+import { readStand } from '../../scripts/stand/stand.ts';
+import { fixtureStand } from '../setup/fixture-stand.ts';
+import { needsTools } from '../setup/needs.ts';
+import type { StandCopy } from '../setup/stand-copy.ts';
 
 /** A row of Tilt, and the images that it builds. */
 interface Row {
@@ -17,19 +19,28 @@ interface Row {
   }[];
 }
 
-/** The Tiltfile as the real Tilt reads it; no cluster is asked for that. */
+/** The fixture stand's Tiltfile as the real Tilt reads it; no cluster is asked for that. */
 describe('the Tiltfile', function () {
   this.timeout(60_000);
+  needsTools('tilt');
+  const { name: repository, context } = readStand();
   const dir = mkdtempSync(join(tmpdir(), 'tilt-'));
   const kubeconfig = join(dir, 'config');
+  let stand: StandCopy;
 
   before(function () {
-    if (spawnSync('tilt', ['version']).error) skip(this, 'tilt');
-    selectContext('kind-stand');
-    if (/extension/i.test(evaluate().error) && !succeeds()) skip(this, "Tilt's extensions repository");
+    stand = fixtureStand();
+    selectContext(context);
+    const { rows, error } = evaluate();
+    if (rows.length > 0 || !/extension/i.test(error)) return;
+    console.log("    skipped: Tilt's extensions repository missing");
+    this.skip();
   });
 
-  after(() => rmSync(dir, { recursive: true }));
+  after(() => {
+    rmSync(dir, { recursive: true });
+    stand?.remove();
+  });
 
   function selectContext(name: string): void {
     const context = { name, context: { cluster: name, user: name } };
@@ -44,34 +55,39 @@ describe('the Tiltfile', function () {
     writeFileSync(kubeconfig, JSON.stringify(config));
   }
 
-  function evaluate(...args: string[]): { rows: string[]; error: string } {
-    const { manifests, error } = evaluateIn('.', ...args);
-    return { rows: manifests.map(({ Name }) => Name), error };
-  }
-
-  function evaluateIn(cwd: string, ...args: string[]): { manifests: Row[]; error: string } {
+  function evaluate(...args: string[]): { rows: Row[]; names: string[]; error: string } {
     const { stdout, stderr } = spawnSync('tilt', ['alpha', 'tiltfile-result', '--', ...args], {
-      cwd,
+      cwd: stand.root,
       encoding: 'utf8',
       env: { ...process.env, KUBECONFIG: kubeconfig },
     });
     const result = stdout.startsWith('{') ? JSON.parse(stdout) : {};
-    return { manifests: result.Manifests ?? [], error: stderr + (result.Error?.message ?? result.Error ?? '') };
+    const rows: Row[] = result.Manifests ?? [];
+    return {
+      rows,
+      names: rows.map(({ Name }) => Name),
+      error: stderr + (result.Error?.message ?? result.Error ?? ''),
+    };
   }
 
-  const succeeds = (): boolean => evaluate().rows.length > 0;
+  function imagesOf(name: string, ...args: string[]): Row['ImageTargets'] {
+    const { rows, error } = evaluate(...args);
+    const release = rows.find((row) => row.Name === 'release');
+    if (!release) throw new Error(error);
+    return release.ImageTargets.filter(({ selector }) => selector.startsWith(`${repository}/${name}`));
+  }
 
   it('has a row for the release, each service and the database', () => {
-    expect(evaluate().rows).to.include.members(['release', 'gateway', 'catalog', 'orders', 'postgresql']);
+    expect(evaluate().names).to.include.members(['release', 'front', 'store', 'clock', 'postgresql']);
   });
 
   it('has rows only for the services that were asked for', () => {
-    const { rows } = evaluate('gateway', 'catalog');
-    expect(rows).to.include.members(['gateway', 'catalog']).and.not.include('orders');
+    const { names } = evaluate('front', 'store');
+    expect(names).to.include.members(['front', 'store']).and.not.include('clock');
   });
 
   it('names the services there are when one is unknown', () => {
-    expect(evaluate('gatewya').error).to.contain('There is no service gatewya. There are: catalog, gateway, orders.');
+    expect(evaluate('fornt').error).to.contain('There is no service fornt. There are: clock, front, store.');
   });
 
   it('says so when the environment is unknown', () => {
@@ -79,26 +95,12 @@ describe('the Tiltfile', function () {
   });
 
   it('has no local database in staging', () => {
-    expect(evaluate('--environment', 'staging').rows).to.include('gateway').and.not.include('postgresql');
+    expect(evaluate('--environment', 'staging').names).to.include('front').and.not.include('postgresql');
   });
 
-  describe('with a service in another language', () => {
-    let stand: StandCopy;
-    before(() => {
-      stand = new StandCopy();
-      addPythonService(stand);
-    });
-    after(() => stand?.remove());
-
-    function imagesOf(name: string, ...args: string[]): Row['ImageTargets'] {
-      const { manifests, error } = evaluateIn(stand.root, ...args);
-      const release = manifests.find((row) => row.Name === 'release');
-      if (!release) throw new Error(error);
-      return release.ImageTargets.filter(({ selector }) => selector.startsWith(`stand/${name}`));
-    }
-
+  describe('for a service in another language', () => {
     it('builds its image from its own folder and leaves the start to it', () => {
-      const images = imagesOf(NAME);
+      const images = imagesOf('clock');
       expect(images).to.have.lengthOf(1);
       const { LiveUpdateSpec, overrideCommand, BuildDetails } = images[0] as Row['ImageTargets'][0];
       expect(LiveUpdateSpec.syncs).to.equal(undefined);
@@ -106,31 +108,28 @@ describe('the Tiltfile', function () {
       expect(BuildDetails.target).to.equal('dev');
       expect(BuildDetails.contextIgnores).to.deep.include({
         basePath: stand.root,
-        patterns: ['**', `!${stand.at(`services/${NAME}`)}`],
+        patterns: ['**', `!${stand.at('services/clock')}`],
       });
     });
 
     it('builds its prod image for staging', () => {
-      const targets = imagesOf(NAME, '--environment', 'staging').map(({ BuildDetails }) => BuildDetails.target);
+      const targets = imagesOf('clock', '--environment', 'staging').map(({ BuildDetails }) => BuildDetails.target);
       expect(targets).to.deep.equal(['prod']);
     });
+  });
 
-    it('updates the others in place', () => {
-      const updated = imagesOf('catalog').filter(({ LiveUpdateSpec }) => LiveUpdateSpec.syncs);
-      expect(updated.map(({ selector }) => selector)).to.deep.equal(['stand/catalog']);
-    });
+  it('updates the others in place', () => {
+    for (const name of ['front', 'store']) {
+      const updated = imagesOf(name).filter(({ LiveUpdateSpec }) => LiveUpdateSpec.syncs);
+      expect(updated.map(({ selector }) => selector)).to.deep.equal([`${repository}/${name}`]);
+    }
   });
 
   it('refuses a kube context that is not the stand’s own', () => {
     selectContext('production');
-    const { rows, error } = evaluate();
-    selectContext('kind-stand');
+    const { names, error } = evaluate();
+    selectContext(context);
     expect(error).to.contain('production');
-    expect(rows).to.not.include('gateway');
+    expect(names).to.not.include('front');
   });
 });
-
-function skip(context: Mocha.Context, missing: string): never {
-  console.log(`    skipped: ${missing} missing`);
-  return context.skip();
-}
