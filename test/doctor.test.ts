@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { chooseMode, judgeInotify, judgeNode, judgePorts, judgeTool, ranges } from '../scripts/machine/doctor.ts';
+import { findProcess } from '../scripts/machine/processes.ts';
 
 const REPOSITORY = resolve('.');
 const TOOLS = ['helm', 'kubectl', 'kind', 'ctlptl', 'tilt', 'kubeconform'];
@@ -336,16 +337,12 @@ class Machine {
 
   /** A process that looks like host mode, and what host mode writes down of itself. */
   async startHostMode(): Promise<void> {
-    const host = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'scripts/host/host.ts']);
+    const host = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     this.#processes.push(host);
+    const { pid, started } = findProcess(host.pid ?? 0) ?? {};
+    const { gateway, database } = this.ports;
     mkdirSync(join(this.root, '.stand'));
-    this.#write(
-      '.stand/host.json',
-      JSON.stringify([
-        { name: 'host', pid: host.pid },
-        { name: 'gateway', pid: 1 },
-      ]),
-    );
+    this.#write('.stand/host.json', JSON.stringify({ host: { pid, started }, ports: [gateway, database], groups: [] }));
   }
 
   doctor(env: Record<string, string> = {}): Promise<{ output: string; code: number }> {

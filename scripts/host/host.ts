@@ -1,206 +1,213 @@
 /**
  * Host mode: the enabled services under nodemon on this machine, with a real PostgreSQL of the stand's own, at the
- * addresses of the cluster. Reads ENV, SERVICES and DEBUG. Data stays in .stand/postgresql, or below
- * STAND_STATE where that is set.
+ * addresses of the cluster. It supervises: what dies comes back, what changes is taken up, and its end is all's end.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { environmentOf, loadValues, type ServiceValues } from '../stand/values.ts';
-import { startPostgres } from './postgres.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { describeListener, isTaken } from '../machine/ports.ts';
+import { Fault } from '../machine/terminal.ts';
+import { databasePort, inspectorPort } from '../stand/ports.ts';
+import { loadValues, type Values, valuesFiles } from '../stand/values.ts';
+import { askForInstall, onChange } from './changes.ts';
+import { Database } from './database.ts';
+import { MIGRATION_FILES, migrate } from './migrations.ts';
+import { announce, onReaderGone } from './output.ts';
+import { Service } from './service.ts';
+import { type Definition, defineServices } from './services.ts';
+import { endLeftovers, forgetRun, noteRun, refuseOthersState, refuseSecondRun } from './state.ts';
 
-const DATABASE_PORT = 15432;
-const STATE = process.env.STAND_STATE ?? '.stand';
-const PROCESSES = `${STATE}/host.json`;
-const COLOURS = [36, 35, 33, 32, 34, 31];
-const NODE = '20.19';
+export interface HostOptions {
+  /** Which helm/app/values-ENVIRONMENT.yaml. */
+  environment: string;
+  /** Only these; empty for those that the values enable. */
+  services: string[];
+  /** A debugger's port for each. */
+  debug: boolean;
+}
 
-type Stop = () => Promise<void>;
-
-/** What is running, stopped in reverse order. */
-const running: Stop[] = [];
-const children = new Map<string, ChildProcess>();
-
-async function main(): Promise<void> {
-  checkNode();
-  const values = loadValues(process.env.ENV || 'local', process.env.SERVICES?.split(/\s+/).filter(Boolean));
-  const services = Object.entries(values.services).filter(([, { enabled }]) => enabled);
+/**
+ * Runs until it is ended: by Ctrl-C, SIGTERM, or a terminal or reader that has gone.
+ * @throws {Fault} with one sentence when something is in the way, before anything is started
+ */
+export async function runHostMode(options: HostOptions): Promise<void> {
+  refuseOthersState();
+  refuseSecondRun();
+  const values = loadHostValues(options);
   await endLeftovers();
-  await checkPorts(services.map(([, { port }]) => port));
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-
-  const { username: user, password, database } = values.postgresql.auth;
-  say('Starting PostgreSQL …');
-  const postgres = await startPostgres({
-    dataDir: resolve(STATE, 'postgresql'),
-    port: DATABASE_PORT,
-    user,
-    password,
-    database,
-  });
-  running.push(() => postgres.stop());
-  for (const [name, service] of services) migrate(name, service, environmentOf(name, values, DATABASE_PORT));
-  services.forEach(([name, { port }], index) => {
-    const debug = process.env.DEBUG && { NODE_DEBUG_OPTION: `--inspect=127.0.0.1:${9229 + port - 8080}` };
-    start(name, { ...environmentOf(name, values, DATABASE_PORT), ...debug }, COLOURS[index % COLOURS.length] ?? 0);
-  });
-  remember();
-  await Promise.all(services.map(([, { port }]) => untilReady(port)));
-  banner(services);
+  await refuseTakenPorts(defineServices(values, options.debug), options.debug);
+  await new HostMode(options, values).run();
 }
 
-function checkNode(): void {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 19))
-    throw new Error(`Node.js ${NODE} or newer is needed; this is ${process.versions.node}`);
-}
-
-/** Ends what a killed run has left behind: the process groups that it wrote down, where they are still ours. */
-async function endLeftovers(): Promise<void> {
-  for (const { pid, name } of readState()) {
-    const commands = groupCommands(pid);
-    if (name === 'host' && commands.includes('scripts/host/host.ts'))
-      throw new Error(`Host mode runs already: process ${pid}`);
-    if (name !== 'host' && /nodemon|src\/server\.ts/.test(commands)) await killGroup(pid);
-  }
-  rmSync(PROCESSES, { force: true });
-}
-
-async function killGroup(group: number): Promise<void> {
-  try {
-    for (process.kill(-group, 'SIGKILL'); ; process.kill(-group, 0)) await sleep(20);
-  } catch {
-    // No process is left in it.
-  }
-}
-
-/** The command lines of a process and of its group, whose leader may be gone already. */
-function groupCommands(pid: number): string {
-  const { stdout } = spawnSync('ps', ['-axo', 'pid=,pgid=,command='], { encoding: 'utf8' });
-  const ofGroup = (line: string) => line.trim().split(/\s+/, 2).map(Number).includes(pid);
-  return (stdout ?? '').split('\n').filter(ofGroup).join('\n');
-}
-
-function remember(): void {
-  mkdirSync(STATE, { recursive: true });
-  const state = [{ name: 'host', pid: process.pid }, ...[...children].map(([name, { pid }]) => ({ name, pid }))];
-  writeFileSync(PROCESSES, JSON.stringify(state));
-}
-
-function readState(): { name: string; pid: number }[] {
-  try {
-    return JSON.parse(readFileSync(PROCESSES, 'utf8'));
-  } catch {
-    return [];
-  }
-}
-
-async function checkPorts(ports: number[]): Promise<void> {
-  for (const port of ports)
-    if (await isTaken(port)) throw new Error(`Port ${port} is taken by another program: lsof -i :${port} tells which`);
-}
-
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(port, '127.0.0.1', () => done(true)).on('error', () => done(false));
-    socket.on('close', () => socket.destroy()).unref();
-    socket.on('connect', () => socket.end());
-  });
-}
-
-function migrate(name: string, { database }: ServiceValues, env: Record<string, string>): void {
-  if (!database.enabled) return;
-  const args = ['run', '--silent', 'migrate', ...(database.seed ? ['--', '--seed'] : [])];
-  const { status } = spawnSync('npm', args, {
-    cwd: `services/${name}`,
-    env: { ...process.env, ...env },
-    stdio: 'inherit',
-  });
-  if (status !== 0) throw new Error(`The migrations of ${name} failed; see above`);
-}
-
-/** Each service is a process group of its own, so that Ctrl-C reaches only us and we end them in order. */
-function start(name: string, env: Record<string, string>, colour: number): void {
-  const child = spawn(resolve('node_modules/.bin/nodemon'), ['--quiet'], {
-    cwd: `services/${name}`,
-    env: { ...process.env, NODE_COMPILE_CACHE: resolve(STATE, 'cache'), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  children.set(name, child);
-  const label = `\x1b[${colour}m${name.padEnd(10)}\x1b[0m`;
-  for (const stream of [child.stdout, child.stderr]) printLines(stream, label);
-  running.push(() => end(child));
-}
-
-function printLines(stream: NodeJS.ReadableStream | null, label: string): void {
-  let rest = '';
-  stream?.on('data', (data) => {
-    const lines = (rest + data).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) console.log(`${label} ${line}`);
-  });
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || !child.pid) return;
-  const ended = new Promise((done) => child.once('exit', done));
-  process.kill(-child.pid, 'SIGINT');
-  await ended;
-}
-
-async function untilReady(port: number): Promise<void> {
-  const ready = () =>
-    fetch(`http://localhost:${port}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  while (!(await ready())) await sleep(100);
-}
-
-let stopping = false;
-
-/** The first Ctrl-C stops everything in order; the second ends it at once. */
-async function stop(): Promise<void> {
-  if (stopping) return kill();
-  stopping = true;
-  say('\nStopping … (Ctrl-C again: at once)');
-  for (const stopPart of running.reverse()) await stopPart();
-  rmSync(PROCESSES, { force: true });
-  process.exit(0);
-}
-
-function kill(): never {
-  for (const { pid } of children.values()) {
-    try {
-      if (pid) process.kill(-pid, 'SIGKILL');
-    } catch {
-      // Ended in the meantime.
-    }
-  }
-  process.exit(130);
-}
-
-function banner(services: [string, ServiceValues][]): void {
-  const lines = services.map(([name, { port }]) => `  ${name.padEnd(12)} http://localhost:${port}`);
-  say(
-    [
-      '',
-      '✓ Ready. Every save is served at once; Ctrl-C stops.',
-      ...lines,
-      `  ${'postgresql'.padEnd(12)} localhost:${DATABASE_PORT}`,
-      '',
-    ].join('\n'),
+/** @throws {Fault} for an environment whose database is elsewhere */
+function loadHostValues({ environment, services }: HostOptions): Values {
+  const values = loadValues(environment, services);
+  if (values.postgresql.enabled && values.postgresql.auth.password) return values;
+  throw new Fault(
+    `ENV=${environment} does not run in host mode: its database is a managed one, elsewhere`,
+    `make dev MODE=host runs values-local.yaml; ENV=${environment} takes the cluster: make dev MODE=cluster`,
   );
 }
 
-const say = (text: string): void => console.log(`\x1b[1m${text}\x1b[0m`);
+/** PostgreSQL's is startPostgres's to judge: what a killed run has left may hold it. @throws {Fault} naming the first taken one */
+async function refuseTakenPorts(definitions: Definition[], debug: boolean): Promise<void> {
+  const ofServices = definitions.flatMap(({ port }) => (debug ? [port, inspectorPort(port)] : [port]));
+  for (const port of ofServices)
+    if (await isTaken(port))
+      throw new Fault(`Port ${port} is taken by ${describeListener(port)}`, 'End it, then make dev again.');
+}
 
-main().catch(async (error) => {
-  console.error(`✗ ${error.message}`);
-  for (const stopPart of running.reverse()) await stopPart();
-  process.exit(1);
-});
+class HostMode {
+  readonly #options: HostOptions;
+  readonly #stopping = new AbortController();
+  readonly #database: Database;
+  readonly #services = new Map<string, Service>();
+  #values: Values;
+  #takingUp = Promise.resolve();
+  /** Ends what watches the services that the values of the moment have. */
+  #watching = new AbortController();
+
+  constructor(options: HostOptions, values: Values) {
+    this.#options = options;
+    this.#values = values;
+    this.#database = new Database(values, this.#signal);
+  }
+
+  get #signal(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  async run(): Promise<void> {
+    const stopped = new Promise((done) => this.#signal.addEventListener('abort', done));
+    this.#heedSignals();
+    try {
+      await this.#start();
+      await Promise.race([stopped, this.#untilReady()]);
+      await stopped;
+    } catch (error) {
+      if (!this.#signal.aborted) throw error;
+    } finally {
+      await this.#end();
+    }
+  }
+
+  /** The first Ctrl-C ends everything in order, the second at once. A closed terminal reads no more of it. */
+  #heedSignals(): void {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.on(signal, () => {
+        if (this.#signal.aborted) this.#kill();
+        announce('\nStopping … (Ctrl-C again: at once)');
+        this.#stopping.abort();
+      });
+    process.on('SIGHUP', () => this.#stopping.abort());
+    onReaderGone(() => this.#stopping.abort());
+  }
+
+  async #start(): Promise<void> {
+    announce('Starting PostgreSQL …');
+    this.#note();
+    await this.#database.start();
+    const definitions = this.#definitions();
+    for (const definition of definitions) {
+      const fault = await migrate(definition, this.#signal);
+      if (fault) throw new Fault(fault, 'Mend it, then make dev again.');
+    }
+    this.#signal.throwIfAborted();
+    for (const definition of definitions) this.#startService(definition);
+    this.#watch();
+    onChange(this.#valuesFiles(), this.#signal, () => {
+      this.#takingUp = this.#takingUp.then(() => this.#takeUpValues());
+    });
+    askForInstall(this.#signal);
+  }
+
+  #definitions(): Definition[] {
+    return defineServices(this.#values, this.#options.debug);
+  }
+
+  #valuesFiles(): string[] {
+    return valuesFiles(this.#options.environment);
+  }
+
+  #startService(definition: Definition): void {
+    const service = new Service(definition, () => this.#note());
+    this.#services.set(definition.name, service);
+    service.start();
+  }
+
+  async #untilReady(): Promise<void> {
+    await Promise.all([...this.#services.values()].map(({ ready }) => ready));
+    const line = (name: string, address: string): string => `  ${name.padEnd(12)} ${address}`;
+    const services = this.#definitions().map(({ name, port }) => line(name, `http://localhost:${port}`));
+    const database = line('postgresql', `localhost:${databasePort()}`);
+    announce(['', '✓ Ready. Every save is served at once; Ctrl-C stops.', ...services, database, ''].join('\n'));
+  }
+
+  /** New migrations of each service are applied while it runs. */
+  #watch(): void {
+    this.#watching.abort();
+    this.#watching = new AbortController();
+    const signal = AbortSignal.any([this.#signal, this.#watching.signal]);
+    for (const definition of this.#definitions()) {
+      const files = MIGRATION_FILES.map((file) => `${definition.folder}/${file}`);
+      if (definition.migrateCommand.length > 0) onChange(files, signal, () => this.#migrate(definition));
+    }
+  }
+
+  async #migrate(definition: Definition): Promise<void> {
+    const fault = await migrate(definition, this.#signal);
+    if (fault) announce(`✗ ${fault}; they run again at the next save`);
+    else if (!this.#signal.aborted) announce(`✓ The migrations of ${definition.name} are applied`);
+  }
+
+  /** Starts anew what the values have changed, and nothing else; one change after the other. */
+  async #takeUpValues(): Promise<void> {
+    const values = this.#readValues();
+    if (!values) return;
+    this.#values = values;
+    const wanted = this.#definitions();
+    const isCurrent = (service: Service): boolean => wanted.some((definition) => service.isAs(definition));
+    const outdated = [...this.#services.values()].filter((service) => !isCurrent(service));
+    for (const { definition } of outdated) this.#services.delete(definition.name);
+    await Promise.all(outdated.map((service) => service.end()));
+    const missing = wanted.filter(({ name }) => !this.#services.has(name));
+    for (const definition of missing) {
+      if (definition.migrateCommand.length > 0) await this.#migrate(definition);
+      if (!this.#signal.aborted) this.#startService(definition);
+    }
+    this.#watch();
+    const names = [...new Set([...outdated.map(({ definition }) => definition), ...missing].map(({ name }) => name))];
+    if (names.length > 0) announce(`✓ Changed values taken up: ${names.join(', ')}`);
+  }
+
+  /** Undefined when they can't be taken up; one line says why. */
+  #readValues(): Values | undefined {
+    try {
+      const values = loadHostValues(this.#options);
+      if (isDeepStrictEqual(values.postgresql.auth, this.#values.postgresql.auth)) return values;
+      announce('! postgresql.auth has changed: Ctrl-C, then make dev takes it up');
+    } catch (error) {
+      const [reason] = (error as Error).message.split('\n');
+      announce(`✗ The changed values are not taken up: ${reason}`);
+    }
+  }
+
+  #note(): void {
+    const services = [...this.#services.values()];
+    const ports = [databasePort(), ...services.map(({ definition }) => definition.port)];
+    noteRun(
+      ports,
+      services.flatMap(({ group }) => group ?? []),
+    );
+  }
+
+  async #end(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([...this.#services.values()].map((service) => service.end()));
+    await this.#database.stop();
+    forgetRun();
+  }
+
+  #kill(): never {
+    for (const service of this.#services.values()) service.kill();
+    process.exit(130);
+  }
+}

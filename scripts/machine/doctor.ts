@@ -10,6 +10,7 @@ import { connect } from 'node:net';
 import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
+import { findHostMode } from '../host/state.ts';
 import { loadValues } from '../stand/values.ts';
 
 export type Mode = 'cluster' | 'host';
@@ -227,7 +228,7 @@ function judgeMode({ requestedMode, settingsFault, docker, hostModeProcess }: Fa
 async function gather(): Promise<Facts> {
   const [docker, tools, kube, containers] = await Promise.all([askDocker(), findTools(), askKube(), findContainers()]);
   const services = readServices();
-  const host = await findHostMode(services.ports);
+  const host = findHostMode();
   return {
     node: process.versions.node,
     requestedMode: process.env.MODE ?? '',
@@ -239,9 +240,9 @@ async function gather(): Promise<Facts> {
     ports: await findPorts(
       Object.values(services.ports),
       containers.flatMap(({ ports }) => ports),
-      host.ports,
+      host?.ports ?? [],
     ),
-    hostModeProcess: host.pid,
+    hostModeProcess: host?.pid,
     kube,
     containers,
   };
@@ -307,16 +308,6 @@ function readServices(): { ports: Record<string, number>; fault?: string } {
   } catch (error) {
     return { ports: {}, fault: (error as Error).message };
   }
-}
-
-/** Host mode writes down its processes; one that was killed leaves the file, and its number may be another's by now. */
-async function findHostMode(servicePorts: Record<string, number>): Promise<{ pid?: number; ports: number[] }> {
-  const file = `${process.env.STAND_STATE ?? '.stand'}/host.json`;
-  const processes = existsSync(file) ? (parseJson(readFileSync(file, 'utf8')) as { name: string; pid: number }[]) : [];
-  const pid = processes?.find(({ name }) => name === 'host')?.pid;
-  if (!pid || !(await ask('ps', '-o', 'command=', '-p', String(pid))).stdout.includes('scripts/host/host.ts'))
-    return { ports: [] };
-  return { pid, ports: [databasePort(), ...processes.flatMap(({ name }) => servicePorts[name] ?? [])] };
 }
 
 function databasePort(): number {

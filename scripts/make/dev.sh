@@ -20,7 +20,7 @@ choose() {
 mode=$(choose)
 if [ "$mode" = host ]; then
   [ "${MODE:-}" = host ] || echo "No Docker engine answers here: running on this machine (MODE=host). For the cluster, start Docker."
-  exec node --conditions=source --require ts-node/register scripts/host/host.ts
+  exec node --conditions=source --require ts-node/register scripts/make/host.ts
 fi
 
 [ -f "helm/app/values-$environment.yaml" ] || { echo "✗ There is no environment $environment: helm/app/values-$environment.yaml is missing" >&2; exit 1; }

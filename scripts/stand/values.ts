@@ -1,26 +1,34 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
-/** One service's values, as far as running it outside Kubernetes needs them. See helm/app/values.yaml. */
+/** One service's values, as far as building and running it needs them. See helm/app/values.yaml. */
 export interface ServiceValues {
   enabled: boolean;
   url: string;
+  image: { repository: string };
   port: number;
   needs: string[];
   uses: string[];
   logLevel: string;
   database: { enabled: boolean; seed: boolean };
-  env: { name: string; value?: string }[];
+  env: Variable[];
+  migrateCommand: string[];
+}
+
+export interface Variable {
+  name: string;
+  value?: string;
 }
 
 export interface Values {
   services: Record<string, ServiceValues>;
-  postgresql: { auth: { username: string; password: string; database: string } };
+  postgresql: { enabled: boolean; auth: { username: string; password: string; database: string } };
 }
 
 type Tree = Record<string, unknown>;
 
-const CHART = 'helm/app';
+export const CHART = 'helm/app';
+const DEFAULTS = `${CHART}/values.yaml`;
 
 /**
  * The chart's values for an environment, each service with the defaults filled in. `selected`, where not empty, says
@@ -28,22 +36,15 @@ const CHART = 'helm/app';
  * @throws with a sentence when the environment or a selected service is unknown, or a needed service is off
  */
 export function loadValues(environment: string, selected: string[] = []): Values {
-  const file = `${CHART}/values-${environment}.yaml`;
-  if (!existsSync(file))
-    throw new Error(`There is no environment ${environment}. There are: ${environments().join(', ')}.`);
-  const merged = merge(read(`${CHART}/values.yaml`), read(file)) as Tree & { services: Tree };
-  const services = Object.fromEntries(
-    Object.entries(merged.services).map(([name, own]) => [name, merge(merged.serviceDefaults, own) as ServiceValues]),
-  );
-  for (const name of selected) {
-    if (!services[name])
-      throw new Error(`There is no service ${name}. There are: ${Object.keys(services).sort().join(', ')}.`);
-  }
-  if (selected.length > 0)
-    for (const [name, service] of Object.entries(services)) service.enabled = selected.includes(name);
-  checkNeeds(services);
-  return { ...(merged as unknown as Values), services };
+  checkEnvironment(environment);
+  const values = readValues(valuesFiles(environment));
+  select(values.services, selected);
+  checkNeeds(values.services);
+  return values;
 }
+
+/** values.yaml alone: what the services are in every environment. */
+export const loadDefaults = (): Values => readValues([DEFAULTS]);
 
 /** The variables that a service gets, with the same names as in the chart; on this machine all are on localhost. */
 export function environmentOf(name: string, values: Values, databasePort: number): Record<string, string> {
@@ -69,6 +70,23 @@ export function environmentOf(name: string, values: Values, databasePort: number
   };
 }
 
+function readValues(files: string[]): Values {
+  const merged = files.map(read).reduce(merge) as Tree & { services: Tree };
+  const services = Object.entries(merged.services).map(([name, values]) => [
+    name,
+    merge(merged.serviceDefaults, values),
+  ]);
+  return { ...merged, services: Object.fromEntries(services) } as unknown as Values;
+}
+
+function select(services: Record<string, ServiceValues>, selected: string[]): void {
+  const unknown = selected.find((name) => !Object.hasOwn(services, name));
+  if (unknown)
+    throw new Error(`There is no service ${unknown}. There are: ${Object.keys(services).sort().join(', ')}.`);
+  if (selected.length === 0) return;
+  for (const [name, service] of Object.entries(services)) service.enabled = selected.includes(name);
+}
+
 function checkNeeds(services: Record<string, ServiceValues>): void {
   for (const [name, { enabled, needs }] of Object.entries(services)) {
     const missing = enabled && needs.find((need) => !urlOf(serviceOf(need, services)));
@@ -80,25 +98,43 @@ function checkNeeds(services: Record<string, ServiceValues>): void {
 }
 
 function serviceOf(name: string, services: Record<string, ServiceValues>): ServiceValues {
-  const service = services[name];
-  if (!service) throw new Error(`${name} is not one of services in ${CHART}/values.yaml`);
+  const service = own(services, name);
+  if (!service) throw new Error(`${name} is not one of services in ${DEFAULTS}`);
   return service;
 }
 
 const urlOf = ({ enabled, port, url }: ServiceValues): string => (enabled ? `http://localhost:${port}` : url);
 
-export function environments(): string[] {
-  return readdirSync(CHART).flatMap((file) => /^values-(\w+)\.yaml$/.exec(file)?.[1] ?? []);
+/** In the order in which they are merged. */
+export const valuesFiles = (environment: string): string[] => [DEFAULTS, valuesFile(environment)];
+
+/** What an environment changes of values.yaml. */
+export const valuesFile = (environment: string): string => `${CHART}/values-${environment}.yaml`;
+
+/** @throws with a sentence when there are no values for it */
+export function checkEnvironment(environment: string): void {
+  if (!environments().includes(environment))
+    throw new Error(`There is no environment ${environment}. There are: ${environments().join(', ')}.`);
 }
 
-const read = (file: string): unknown => parse(readFileSync(file, 'utf8'));
+export function environments(): string[] {
+  return readdirSync(CHART).flatMap((file) => /^values-([\w-]+)\.yaml$/.exec(file)?.[1] ?? []);
+}
+
+/** Empty where the file has nothing but comments. */
+const read = (file: string): unknown => parse(readFileSync(file, 'utf8')) ?? {};
 
 /** As Helm merges: maps by key, all else replaced. */
 export function merge(base: unknown, over: unknown): unknown {
   if (over === undefined) return base;
   if (!isMap(base) || !isMap(over)) return over;
   const keys = new Set([...Object.keys(base), ...Object.keys(over)]);
-  return Object.fromEntries([...keys].map((key) => [key, merge(base[key], over[key])]));
+  return Object.fromEntries([...keys].map((key) => [key, merge(own(base, key), own(over, key))]));
+}
+
+/** A map's own value: a service may be called `constructor`, which every object has. */
+export function own<T>(map: Record<string, T>, key: string): T | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
 export function isMap(value: unknown): value is Tree {

@@ -1,12 +1,13 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
-import { type Postgres, type PostgresOptions, startPostgres } from '../scripts/host/postgres.ts';
-import { listen, until } from './setup/http.ts';
+import { type Postgres, type PostgresOptions, startPostgres } from '../../scripts/host/postgres.ts';
+import { findProcess, listProcesses } from '../../scripts/machine/processes.ts';
+import { listen, until } from '../setup/http.ts';
 
 /** On one data folder, from its making on: each test finds what the one before has left. */
 describe('startPostgres', () => {
@@ -36,9 +37,7 @@ describe('startPostgres', () => {
     await client.end();
     return rows.flat();
   };
-  /** A process that nobody has reaped yet is not. */
-  const isAlive = (pid: number): boolean =>
-    /^[^Z]/.test(spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout);
+  const isAlive = (pid: number): boolean => findProcess(pid) !== undefined;
 
   it('makes the folder and the database, and leaves nothing beside, whatever an interrupted run has left', async () => {
     mkdirSync(join(parent, 'deep', 'data.new', 'data'), { recursive: true });
@@ -81,6 +80,32 @@ describe('startPostgres', () => {
 
   it('says that a folder belongs to another user or password, and what to do', async () => {
     expect(await faultOf({ password: 'other' })).to.match(/has another user or password; delete that folder/);
+  });
+
+  it('takes nothing from the shell but what it is told', async () => {
+    const shell = { PGSSLMODE: 'require', PGOPTIONS: '-c nonsense=1', PGSSLROOTCERT: '/nowhere', PGDATA: '/nowhere' };
+    Object.assign(process.env, shell);
+    await start().finally(() => {
+      for (const name of Object.keys(shell)) delete process.env[name];
+    });
+  });
+
+  it('says when it has ended, whatever ended it, and starts again over that', async () => {
+    const killed = await start();
+    process.kill(killed.pid, 'SIGKILL');
+    await killed.ended;
+    expect(await query('select n from notes', await start())).to.deep.equal([7]);
+  });
+
+  it('leaves nothing behind when its making is called off', async () => {
+    const calledOff = new AbortController();
+    const dataDir = join(parent, 'called-off', 'data');
+    const making = faultOf({ dataDir, signal: calledOff.signal });
+    await until(() => existsSync(`${dataDir}.new/data`));
+    calledOff.abort();
+    expect(await making).to.match(/^No database in/);
+    expect(readdirSync(join(parent, 'called-off'))).to.deep.equal([]);
+    expect(listProcesses().filter(({ command }) => command.includes(dataDir))).to.deep.equal([]);
   });
 
   it('says what PostgreSQL says when it does not start', async () => {

@@ -5,8 +5,10 @@ import { generatedPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import { Problem, parse } from '@stand/chassis/problem';
 import { expect } from 'chai';
 import * as v from 'valibot';
+import { type HostStand, hostStand } from './host.ts';
 
-const SOURCE = 'services/gateway/src/status.ts';
+const SOURCE = 'services/front/src/app.ts';
+const LINE = "throw new Problem(503, 'clock is switched off')";
 
 interface Location {
   scriptId: string;
@@ -62,31 +64,42 @@ class Debugger {
 
 describe('a debugger', function () {
   this.timeout(30_000);
-  let service: ChildProcess;
+  let service: ChildProcess | undefined;
+  let stand: HostStand;
 
-  after(() => service?.kill('SIGKILL'));
+  before(async () => {
+    stand = await hostStand();
+  });
+  after(() => {
+    service?.kill('SIGKILL');
+    stand?.copy.remove();
+  });
 
   it('stops at the line of the TypeScript source where the breakpoint is', async () => {
-    const { exec } = JSON.parse(readFileSync('services/gateway/nodemon.json', 'utf8'));
+    const { exec } = JSON.parse(stand.copy.read('services/front/nodemon.json'));
+    const source = stand.copy.read(SOURCE);
     service = spawn('sh', ['-c', exec], {
-      cwd: 'services/gateway',
-      env: { ...process.env, NODE_DEBUG_OPTION: '--inspect=127.0.0.1:0', PORT: '0', CATALOG_URL: 'http://127.0.0.1:1' },
+      cwd: stand.copy.at('services/front'),
+      env: {
+        PATH: process.env.PATH,
+        NODE_DEBUG_OPTION: '--inspect=127.0.0.1:0',
+        PORT: '0',
+        STORE_URL: 'http://127.0.0.1:1',
+      },
     });
     const [inspector, port] = await Promise.all([findInspector(service), findPort(service)]);
     const session = await Debugger.attach(inspector);
     await session.send('Debugger.enable');
     const script = await session.event('Debugger.scriptParsed', ({ url }) => url.endsWith(SOURCE));
-    const line = readFileSync(SOURCE, 'utf8')
-      .split('\n')
-      .findIndex((text) => text.includes('res.json('));
-    await session.send('Debugger.setBreakpoint', { location: await locate(script, line) });
+    const breakpoint = await locate(script, source, LINE);
+    await session.send('Debugger.setBreakpoint', { location: breakpoint });
 
-    const answer = fetch(`http://127.0.0.1:${port}/api/status`);
+    const answer = fetch(`http://127.0.0.1:${port}/clock`);
     const { callFrames } = await session.event('Debugger.paused');
     expect(callFrames[0].location.scriptId).to.equal(script.scriptId);
-    expect(callFrames[0].location.lineNumber).to.equal((await locate(script, line)).lineNumber);
+    expect(callFrames[0].location.lineNumber).to.equal(breakpoint.lineNumber);
     await session.send('Debugger.resume');
-    expect((await answer).status).to.equal(200);
+    expect((await answer).status).to.equal(503);
   });
 });
 
@@ -101,11 +114,12 @@ describe('a stack trace', () => {
   });
 });
 
-/** Where a source's line (from 0) is in what runs, by its source map. */
-async function locate({ scriptId, sourceMapURL }: Message, line: number): Promise<Location> {
+/** Where a piece of a source's text is in what runs, by its source map. */
+async function locate({ scriptId, sourceMapURL }: Message, source: string, text: string): Promise<Location> {
   const map = new TraceMap(await (await fetch(sourceMapURL)).text());
-  const column = readFileSync(SOURCE, 'utf8').split('\n')[line]?.search(/\S/) ?? 0;
-  const position = generatedPositionFor(map, { source: map.sources[0] ?? '', line: line + 1, column });
+  const before = source.slice(0, source.indexOf(text)).split('\n');
+  const column = before.at(-1)?.length ?? 0;
+  const position = generatedPositionFor(map, { source: map.sources[0] ?? '', line: before.length, column });
   if (position.line === null) throw new Error('the source map knows nothing of the line');
   return { scriptId, lineNumber: position.line - 1, columnNumber: position.column };
 }

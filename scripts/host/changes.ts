@@ -1,0 +1,31 @@
+/** What host mode watches beside the sources, which are nodemon's. */
+import { statSync } from 'node:fs';
+import { watch } from 'chokidar';
+import { announce } from './output.ts';
+
+const QUIET_MS = 200;
+const LOCKFILE = 'package-lock.json';
+/** npm's note of what it has installed. */
+const INSTALLED = 'node_modules/.package-lock.json';
+
+/** Calls `react` once after a burst of changes below `paths`, also those that are not there yet, until the signal. */
+export function onChange(paths: string[], signal: AbortSignal, react: () => unknown): void {
+  let timer: NodeJS.Timeout | undefined;
+  const watcher = watch(paths, { ignoreInitial: true });
+  watcher.on('all', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => signal.aborted || react(), QUIET_MS);
+  });
+  watcher.on('error', (error) =>
+    announce(`✗ Changes of ${paths.join(', ')} are not seen: ${(error as Error).message}`),
+  );
+  signal.addEventListener('abort', () => void watcher.close(), { once: true });
+}
+
+/** As after git pull; npm install itself leaves both files new. */
+export function askForInstall(signal: AbortSignal): void {
+  onChange([LOCKFILE], signal, () => {
+    if (statSync(LOCKFILE).mtimeMs > statSync(INSTALLED).mtimeMs + QUIET_MS)
+      announce(`! ${LOCKFILE} has changed: Ctrl-C, then make dev installs what it names`);
+  });
+}

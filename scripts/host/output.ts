@@ -1,0 +1,36 @@
+/** Host mode's one stream of lines: each service's with its name before it, and between them what host mode says. */
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { styleText } from 'node:util';
+
+const COLOURS = ['cyan', 'magenta', 'yellow', 'green', 'blue', 'red'] as const;
+const WIDTH = 10;
+
+/** What host mode itself has to say. */
+export const announce = (text: string): void => console.log(styleText('bold', text, { stream: process.stdout }));
+
+/** Each label in the next colour; where no terminal shows it, in none. */
+const labels = new Map<string, string>();
+
+function labelOf(name: string): string {
+  const colour = COLOURS[labels.size % COLOURS.length] ?? 'cyan';
+  const label = labels.get(name) ?? styleText(colour, name.padEnd(WIDTH), { stream: process.stdout });
+  labels.set(name, label);
+  return label;
+}
+
+/** Prints what comes, line by line; `keep` gets each line too. */
+export function printLines(name: string, streams: (Readable | null)[], keep: (line: string) => void = () => {}): void {
+  for (const input of streams) {
+    if (!input) continue;
+    createInterface({ input }).on('line', (line) => {
+      console.log(`${labelOf(name)} ${line}`);
+      keep(line);
+    });
+  }
+}
+
+/** Calls back once nobody reads any more: a closed terminal, or the end of `make dev | head`. */
+export function onReaderGone(react: () => void): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', react);
+}

@@ -1,0 +1,165 @@
+/** `make dev MODE=host` in a copy of the fixture stand, as a person runs it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isTaken } from '../../scripts/machine/ports.ts';
+import { isAlive, listProcesses, type Process } from '../../scripts/machine/processes.ts';
+import { fixtureStand } from '../setup/fixture-stand.ts';
+import { type Answer, send } from '../setup/http.ts';
+import { LOCAL_VALUES, type StandCopy, VALUES } from '../setup/stand-copy.ts';
+
+const LIMIT_MS = 60_000;
+
+/** Waits for it as long as a machine with much else to do may take. */
+export async function eventually<T>(what: string, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
+  for (const end = Date.now() + LIMIT_MS; Date.now() < end; await sleep(50)) {
+    const value = await condition();
+    if (value) return value;
+  }
+  throw new Error(`it did not happen within ${LIMIT_MS / 1000} s: ${what}`);
+}
+
+export interface HostStand {
+  copy: StandCopy;
+  ports: { front: number; store: number; clock: number; database: number };
+  services: string[];
+}
+
+/** The fixture stand on ports that are free, with the packages of this clone; without `clock` where there is no Python. */
+export async function hostStand(...without: string[]): Promise<HostStand> {
+  const copy = fixtureStand(...without);
+  linkPackages(copy.root);
+  const base = await freeRange(11);
+  for (const file of [VALUES, LOCAL_VALUES, 'cluster/ctlptl.yaml']) copy.write(file, movePorts(copy.read(file), base));
+  const services = ['front', 'store', 'clock'].filter((name) => !without.includes(name));
+  return { copy, ports: { front: base, store: base + 1, clock: base + 2, database: base + 10 }, services };
+}
+
+/** Packages are the same for all copies; the workspaces are each copy's own. */
+export function linkPackages(root: string): void {
+  mkdirSync(join(root, 'node_modules/@stand'), { recursive: true });
+  symlinkSync('../../services/chassis', join(root, 'node_modules/@stand/chassis'));
+  const packages = readdirSync('node_modules').filter((name) => !['@stand', '.package-lock.json'].includes(name));
+  for (const name of packages) symlinkSync(resolve('node_modules', name), join(root, 'node_modules', name));
+  copyFileSync('node_modules/.package-lock.json', join(root, 'node_modules/.package-lock.json'));
+}
+
+const movePorts = (text: string, base: number): string =>
+  text.replace(
+    /\b((?:hostPort|port): )(808\d|15432)\b/g,
+    (_, key, port) => key + String(port === '15432' ? base + 10 : base + Number(port) - 8080),
+  );
+
+async function freeRange(length: number): Promise<number> {
+  for (;;) {
+    const base = 20_000 + 20 * Math.floor(Math.random() * 500);
+    const ports = Array.from({ length }, (_, index) => base + index);
+    if (!(await Promise.all(ports.map(isTaken))).includes(true)) return base;
+  }
+}
+
+export class Host {
+  output = '';
+  readonly process: ChildProcess;
+  readonly #root: string;
+  readonly #ended: Promise<unknown>;
+  /** All that it has started, as far as ready() and remember() have seen it. */
+  #family: Process[] = [];
+
+  constructor(
+    { copy }: HostStand,
+    args: string[] = [],
+    env: NodeJS.ProcessEnv = {},
+    command = 'make dev MODE=host "$@"',
+  ) {
+    this.#root = copy.root;
+    this.process = spawn('sh', ['-c', command, 'sh', ...args], {
+      cwd: copy.root,
+      // What the make of this very run was given must not reach the copy's.
+      env: { ...process.env, MAKEFLAGS: '', MAKELEVEL: '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    for (const stream of [this.process.stdout, this.process.stderr])
+      stream?.setEncoding('utf8').on('data', (data) => {
+        this.output += data;
+      });
+    this.#ended = once(this.process, 'close');
+  }
+
+  get hasEnded(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  async says(text: string | RegExp): Promise<this> {
+    await eventually(`host mode says ${text} in:\n${this.output}`, () => {
+      const said = typeof text === 'string' ? this.output.includes(text) : text.test(this.output);
+      if (!said && this.hasEnded) throw new Error(`host mode ended without ${text}:\n${this.output}`);
+      return said;
+    });
+    this.remember();
+    return this;
+  }
+
+  ready(): Promise<this> {
+    return this.says('✓ Ready');
+  }
+
+  remember(): void {
+    const all = listProcesses();
+    const found = new Set([this.process.pid]);
+    for (const { pid, parent } of [...all].sort((a, b) => a.pid - b.pid)) if (found.has(parent)) found.add(pid);
+    const known = this.#family.map(({ pid }) => pid);
+    this.#family.push(...all.filter(({ pid }) => found.has(pid) && !known.includes(pid)));
+  }
+
+  /** The processes that it has started and that still run. */
+  left(): Process[] {
+    return this.#family.filter(isAlive);
+  }
+
+  /** Host mode's own process. */
+  get pid(): number {
+    return JSON.parse(readFileSync(join(this.#root, '.stand/host.json'), 'utf8')).host.pid;
+  }
+
+  get database(): number {
+    return Number(readFileSync(join(this.#root, '.stand/postgresql/postmaster.pid'), 'utf8').split('\n')[0]);
+  }
+
+  /** A signal as from the terminal: to all that runs in its foreground. */
+  signal(signal: NodeJS.Signals): void {
+    this.remember();
+    if (this.process.pid && !this.hasEnded) process.kill(-this.process.pid, signal);
+  }
+
+  /** Its output, once it has ended; after a signal where one is given. */
+  async end(signal?: NodeJS.Signals): Promise<string> {
+    if (signal) this.signal(signal);
+    await this.#ended;
+    return this.output;
+  }
+
+  /** For hooks: whatever it does, nothing of it stays. */
+  async destroy(): Promise<void> {
+    this.signal('SIGINT');
+    await this.#ended;
+    for (const { pid } of this.left()) process.kill(pid, 'SIGKILL');
+  }
+}
+
+export const ask = (port: number, path: string): Promise<Answer> => send(`http://localhost:${port}${path}`);
+
+/** A body, or undefined while there is no good answer. */
+export async function read(port: number, path: string): Promise<string | undefined> {
+  const answer = await ask(port, path).catch(() => undefined);
+  return answer?.status === 200 ? answer.text : undefined;
+}
+
+/** The process of a service, by the port it listens on. */
+export async function pidOf(port: number): Promise<number> {
+  const body = await eventually(`port ${port} says its pid`, () => read(port, '/pid'));
+  return Number(body);
+}
