@@ -9,11 +9,12 @@
 #   YES=1      answers the questions
 #   NAME       the service to make or remove, or the stand's own name; DATABASE=1 gives the service tables of its own
 #   KEEP_SHOP  1 lets make init keep the shop
+#   KEEP       1 lets make e2e use the cluster that is there, and leave it
 #   VERSION    what make package builds, pushing the images to REGISTRY, and make deploy deploys
 #   CONTEXT    where make deploy goes to; NAMESPACE and RELEASE (the stand's name), VALUES for more values files
 #   TIMEOUT    how long make deploy waits (5m)
 
-ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY CONTEXT NAMESPACE RELEASE VALUES TIMEOUT
+ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP
 $(foreach argument,$(ARGUMENTS),$(eval $(argument) :=))
 export $(ARGUMENTS)
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
@@ -65,17 +66,17 @@ cluster: ## Create the cluster and its registry, or start them
 clean: ## Delete the cluster and its registry, with all data
 	@scripts/cluster/cluster.sh clean
 
-e2e: $(INSTALLED) ## Prove the whole stand in a cluster of its own and a real browser
+e2e: $(INSTALLED) ## Prove the whole stand in a cluster of its own and a real browser: [KEEP=1]
 	@npm run --silent e2e
 
 upgrades: $(INSTALLED) ## Count the requests that replacing pods loses, in the running cluster: VERSION=1.4.2
-	@$(RUN) scripts/measure/upgrades.ts
+	@$(RUN) scripts/make/upgrades.ts
 
-bench: $(INSTALLED) ## Measure what a developer waits for, on the running stand
-	@$(RUN) scripts/measure/bench.ts
+bench: $(INSTALLED) ## Measure what a developer waits for, on the running stand: [NAME=catalog]
+	@$(RUN) scripts/make/bench.ts
 
-bench-start: $(INSTALLED) ## Time make dev from no cluster to the page, with and without images; deletes the cluster
-	@$(RUN) scripts/measure/bench.ts start
+bench-start: $(INSTALLED) ## Time make dev from no cluster until all is ready, with and without images; deletes the cluster
+	@$(RUN) scripts/make/bench-start.ts
 
 ##@ The chart
 

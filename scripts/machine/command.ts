@@ -30,6 +30,21 @@ export async function perform(program: string, ...args: string[]): Promise<void>
   if (code !== 0) throw new Fault(`${program} ${args[0] ?? ''} failed (${code})`);
 }
 
+/**
+ * What a program prints, however long it takes; other work goes on meanwhile.
+ * @throws with what it said when it fails
+ */
+export function capture(program: string, args: string[], input = ''): Promise<string> {
+  return new Promise((done, fail) => {
+    const child = execFile(program, args, { maxBuffer: 2 ** 26 }, (error, stdout) => {
+      // Some say on stdout what is wrong.
+      if (error) fail(new Error([error.message, stdout].join('\n').trim()));
+      else done(stdout.trim());
+    });
+    child.stdin?.end(input);
+  });
+}
+
 /** Where a program is on PATH. */
 export function which(program: string): string | undefined {
   const candidates = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program));

@@ -1,24 +1,31 @@
 /** Mocha's root hooks: a cluster of its own for the whole run, deleted at the end. KEEP=1 uses the one that is there. */
 import type { Context } from 'mocha';
+import { ask, capture, which } from '../../scripts/machine/command.ts';
+import { flagArgument } from '../../scripts/stand/arguments.ts';
+import { readStand } from '../../scripts/stand/stand.ts';
 import { browserPath } from '../setup/browser.ts';
-import { missingTools, run, succeeds } from './stand.ts';
+import { removeFixtureStand } from './stand.ts';
 
+const TOOLS = ['docker', 'kubectl', 'kind', 'ctlptl', 'tilt', 'helm'];
+
+const kept = flagArgument('KEEP');
 let created = false;
 
 export const mochaHooks = {
-  beforeAll(this: Context) {
-    const missing = [...missingTools(), ...(browserPath() ? [] : ['chromium'])];
+  async beforeAll(this: Context) {
+    const missing = [...TOOLS.filter((tool) => !which(tool)), ...(browserPath() ? [] : ['chromium'])];
     if (missing.length > 0) {
       console.log(`  skipped: ${missing.join(', ')} missing`);
       this.skip();
     }
-    if (process.env.KEEP === '1') return;
-    if (succeeds('docker', 'inspect', 'stand-control-plane'))
-      throw new Error('There is a cluster already. Delete it with make clean, or test in it with KEEP=1');
+    if (kept) return;
+    if ((await ask('docker', 'inspect', readStand().node)).ok)
+      throw new Error('There is a cluster already. Delete it with make clean, or test in it: make e2e KEEP=1');
     created = true;
-    run('make', 'cluster');
+    await capture('make', ['cluster']);
   },
-  afterAll() {
-    if (created) run('make', 'clean');
+  async afterAll() {
+    removeFixtureStand();
+    if (created) await capture('make', ['clean', 'YES=1']);
   },
 };

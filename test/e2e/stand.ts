@@ -1,107 +1,73 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { utimesSync } from 'node:fs';
+import { kubectl } from '../../scripts/cluster/commands.ts';
+import { capture } from '../../scripts/machine/command.ts';
+import type { Trial } from '../../scripts/measure/trial.ts';
+import { readStand } from '../../scripts/stand/stand.ts';
+import { fixtureStand } from '../setup/fixture-stand.ts';
+import type { StandCopy } from '../setup/stand-copy.ts';
 
-export const PAGE = 'http://localhost:8080';
-const WAIT_MS = 180_000;
+let copy: StandCopy | undefined;
 
-/** Runs a command to its end and returns what it printed. @throws with its output when it fails */
-export function run(command: string, ...args: string[]): string {
-  return execFileSync(command, args, { encoding: 'utf8', env: { ...process.env, YES: '1' }, maxBuffer: 64 * 2 ** 20 });
+/**
+ * Runs a suite in a stand of its own services: `front` and `store`, which has a database. The third, in Python, stays
+ * out, since its image would be one more to pull for nothing that the cluster does differently.
+ */
+export function inFixtureStand(): void {
+  const clone = process.cwd();
+  before(async () => {
+    copy ??= await makeFixtureStand();
+    process.chdir(copy.root);
+  });
+  after(() => process.chdir(clone));
 }
 
-/** kubectl in one namespace of the stand's cluster. */
-export const kubectlIn =
-  (namespace: string) =>
-  (...args: string[]): string =>
-    run('kubectl', '--context', 'kind-stand', '--namespace', namespace, ...args).trim();
+export function removeFixtureStand(): void {
+  copy?.remove();
+  copy = undefined;
+}
 
-export const kubectl = kubectlIn('stand');
+async function makeFixtureStand(): Promise<StandCopy> {
+  const stand = fixtureStand('clock');
+  stand.install();
+  // Its services become workspaces, in node_modules and in the lockfile, which the images are built by.
+  await capture('npm', ['--prefix', stand.root, 'install', '--no-audit', '--no-fund']);
+  const now = new Date();
+  utimesSync(stand.at('node_modules/.package-lock.json'), now, now);
+  return stand;
+}
 
 /** What packageOnce builds. */
 export const VERSION = '0.0.0-e2e';
-let packaged = false;
+const packaged = new Set<string>();
 
-/** Builds the images as released, and the chart: once for all suites of a run. */
-export function packageOnce(): void {
-  if (!packaged) run('make', 'package', `VERSION=${VERSION}`);
-  packaged = true;
-}
-
-const cluster = (...args: string[]): string => run('kubectl', '--context', 'kind-stand', ...args);
-
-/** A new, empty namespace; one that an aborted run has left behind goes first. */
-export function createNamespace(name: string): void {
-  deleteNamespace(name);
-  cluster('create', 'namespace', name);
-  cluster('label', 'namespace', name, 'pod-security.kubernetes.io/enforce=restricted');
-}
-
-export function deleteNamespace(name: string): void {
-  cluster('delete', 'namespace', name, '--ignore-not-found');
+/** Builds the images as released, and the chart: once for all suites of a stand. */
+export async function packageOnce(): Promise<void> {
+  if (!packaged.has(process.cwd())) await capture('make', ['package', `VERSION=${VERSION}`]);
+  packaged.add(process.cwd());
 }
 
 /** What makes a running pod this pod and no other; of several, with spaces between. */
-export function podUid(service: string): string {
-  return podFields('stand', service, 'Running', 'uid');
+export function podUid(service: string): Promise<string> {
+  return podFields(readStand().namespace, service, 'Running', 'uid');
 }
 
 /** The names of a service's pods in a phase. */
-export function pods(service: string, namespace: string, phase = 'Running'): string[] {
-  return podFields(namespace, service, phase, 'name').split(' ').filter(Boolean);
+export async function pods(service: string, namespace: string, phase = 'Running'): Promise<string[]> {
+  return (await podFields(namespace, service, phase, 'name')).split(' ').filter(Boolean);
 }
 
-function podFields(namespace: string, service: string, phase: string, field: string): string {
-  const selection = ['-l', `app.kubernetes.io/name=${service}`, `--field-selector=status.phase=${phase}`];
-  return kubectlIn(namespace)('get', 'pods', ...selection, '-o', `jsonpath={.items[*].metadata.${field}}`);
+function podFields(namespace: string, service: string, phase: string, field: string): Promise<string> {
+  const selection = ['--selector', `app.kubernetes.io/name=${service}`, `--field-selector=status.phase=${phase}`];
+  return kubectl(namespace, ['get', 'pods', ...selection, '--output', `jsonpath={.items[*].metadata.${field}}`]);
 }
 
-/** Which of the tools are not on PATH. */
-export function missingTools(): string[] {
-  return ['docker', 'kubectl', 'kind', 'ctlptl', 'tilt', 'helm'].filter((tool) => !succeeds('which', tool));
-}
-
-export function succeeds(command: string, ...args: string[]): boolean {
-  try {
-    execFileSync(command, args, { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A JSON answer, or undefined while there is none. */
-export async function get<T>(path: string, base = PAGE): Promise<T | undefined> {
-  const answer = await fetch(base + path, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
-  return answer?.ok ? ((await answer.json()) as T) : undefined;
-}
-
-/** Waits until `condition` gives something truthy, and returns it. */
-export async function eventually<T>(
-  what: string,
-  condition: () => Promise<T> | T,
-  ms = WAIT_MS,
-): Promise<NonNullable<T>> {
-  for (const end = Date.now() + ms; Date.now() < end; await sleep(100)) {
-    const value = await condition();
-    if (value) return value;
-  }
-  throw new Error(`it did not happen within ${ms / 1000} s: ${what}`);
-}
-
-/** Changes a file for the time of `work`. */
-export async function whileEdited(
-  file: string,
-  edit: (text: string) => string,
-  work: () => Promise<void>,
-): Promise<void> {
-  const original = readFileSync(file, 'utf8');
-  writeFileSync(file, edit(original));
-  try {
-    await work();
-  } finally {
-    writeFileSync(file, original);
-  }
+/** What a trial's pods are, and what of their logs is no good news. */
+export async function complaints(trial: Trial): Promise<string> {
+  const instance = ['--selector', `app.kubernetes.io/instance=${readStand().release}`];
+  const logs = await trial.kubectl('logs', ...instance, '--prefix', '--tail=200', '--max-log-requests=50');
+  const lines = logs.split('\n').filter((line) => /"level":"(warn|error|fatal)"/.test(line));
+  return [await trial.kubectl('get', 'pods'), ...lines.slice(-40)].join('\n');
 }
 
 /** `tilt up` in the background; its output is shown when a test fails. */
@@ -109,8 +75,8 @@ export class Tilt {
   output = '';
   readonly #process: ChildProcess;
 
-  constructor(...services: string[]) {
-    this.#process = spawn('tilt', ['up', '--context', 'kind-stand', '--stream', '--', ...services]);
+  constructor() {
+    this.#process = spawn('tilt', ['up', '--context', readStand().context, '--stream']);
     for (const stream of [this.#process.stdout, this.#process.stderr])
       stream?.on('data', (data) => (this.output += data));
   }

@@ -1,124 +1,110 @@
 import { expect } from 'chai';
-import {
-  createProduct,
-  DISRUPTIONS,
-  helm,
-  install,
-  kubectl,
-  NAMESPACE,
-  SHOP,
-  send,
-  shopUnderLoad,
-  upgrade,
-} from '../../scripts/measure/upgrades.ts';
-import { createNamespace, deleteNamespace, eventually, get, packageOnce, pods, VERSION } from './stand.ts';
+import { killing, ROLLBACK, replacements } from '../../scripts/measure/disruptions.ts';
+import { type Load, send, underLoad } from '../../scripts/measure/load.ts';
+import { CHART, Trial } from '../../scripts/measure/trial.ts';
+import { readStand } from '../../scripts/stand/stand.ts';
+import { getJson } from '../setup/http.ts';
+import { eventually } from '../setup/wait.ts';
+import { complaints, inFixtureStand, packageOnce, pods, VERSION } from './stand.ts';
 
+const NAMESPACE = 'upgrades';
 const REPLICAS = 10;
 
-describe('the shop in production, under load', () => {
-  let productId: number;
+const { release } = readStand();
 
-  before(() => {
-    packageOnce();
-    createNamespace(NAMESPACE);
+describe('the stand in production, under load', () => {
+  let trial: Trial;
+
+  inFixtureStand();
+  before(async () => {
+    await packageOnce();
+    trial = await Trial.begin(NAMESPACE, VERSION);
   });
   afterEach(async function () {
-    if (!this.currentTest?.isFailed()) return;
-    console.log(await kubectl('get', 'pods'));
-    const services = 'app.kubernetes.io/name in (gateway,catalog,orders)';
-    const logs = await kubectl('logs', '-l', services, '--prefix', '--tail=200', '--max-log-requests=20');
-    console.log(
-      logs
-        .split('\n')
-        .filter((line) => /"level":"(warn|error|fatal)"/.test(line))
-        .slice(-40)
-        .join('\n'),
-    );
+    if (this.currentTest?.isFailed()) console.log(await complaints(trial));
   });
-  after(() => deleteNamespace(NAMESPACE));
+  after(() => trial?.end());
 
   it('applies each migration once when ten replicas start at once', async () => {
-    await install(VERSION, `services.orders.replicas=${REPLICAS}`);
-    const replicas = pods('orders', NAMESPACE);
+    await trial.install(`services.store.replicas=${REPLICAS}`);
+    const replicas = await trial.pods('store');
     expect(replicas).to.have.lengthOf(REPLICAS);
-    const logs = await Promise.all(replicas.map((pod) => kubectl('logs', pod, '-c', 'migrate')));
-    expect(logs.join('\n').match(/"migration":"\w+"/g)).to.deep.equal(['"migration":"0001_orders"']);
-    await upgrade('services.orders.replicas=2');
-    productId = await createProduct();
+    const logs = await Promise.all(replicas.map((pod) => trial.kubectl('logs', pod, '--container', 'migrate')));
+    expect(logs.join('\n').match(/"migration":"\w+"/g)).to.deep.equal(['"migration":"0001_store"']);
+    await trial.upgrade('services.store.replicas=2');
   });
 
-  for (const [name, disruption] of DISRUPTIONS) {
+  for (const { name, run } of [...replacements('front'), ...replacements('store'), ROLLBACK]) {
     it(`loses no request: ${name}`, async () => {
-      const { sent, failures } = await shopUnderLoad(productId, disruption);
-      expect(failures).to.deep.equal([]);
-      expect(sent).to.be.greaterThan(100);
+      expectNoLoss(await underLoad([frontPage, itemsThroughFront, itemsOfStore], () => run(trial)));
     });
   }
 
-  it('keeps every acknowledged order when PostgreSQL is killed, and recovers by itself', async () => {
-    const { orders } = await shopUnderLoad(productId, async () => {
-      await kubectl('delete', 'pod', 'postgresql-0', '--force', '--grace-period=0');
-      await kubectl('rollout', 'status', 'statefulset/postgresql', '--timeout=120s');
-      await answersAgain();
-    });
-    expect(orders).to.have.length.greaterThan(10);
-    for (const id of orders)
-      expect(JSON.parse(await send(`${SHOP}/api/orders/${id}`))).to.include({ status: 'confirmed' });
+  it('loses no request through front when a replica of store is killed', async () => {
+    expectNoLoss(await underLoad([frontPage, itemsThroughFront], () => killing('store').run(trial)));
   });
 
   it('keeps the old version serving when a migration fails, and says which file', async () => {
-    const before = pods('orders', NAMESPACE);
-    await kubectl(
-      'create',
-      'configmap',
-      'broken',
-      '--from-literal=0001_orders.sql=select 1',
-      '--from-literal=0002_broken.sql=select nothing',
-    );
-    const { failures } = await shopUnderLoad(productId, async () => {
+    const before = await trial.pods('store');
+    const files = ['0001_store.sql=select 1', '0002_broken.sql=select nothing'];
+    await trial.kubectl('create', 'configmap', 'broken', ...files.map((file) => `--from-literal=${file}`));
+    const load = await underLoad([itemsThroughFront, itemsOfStore], async () => {
       await upgradeWithMigrations('broken');
       await eventually('the migration fails', async () =>
-        /migration 0002_broken of orders failed/.test(await failedMigration()),
+        /migration of store failed: .*0002_broken/.test(await failedMigration()),
       );
     });
-    expect(failures).to.deep.equal([]);
-    expect(pods('orders', NAMESPACE)).to.include.members(before);
-    await helm('rollback', 'stand', '--wait');
-    expect(pods('orders', NAMESPACE)).to.have.members(before);
+    expectNoLoss(load);
+    expect(await trial.pods('store')).to.include.members(before);
+    await trial.helm('rollback', release, '--wait');
+    expect(await trial.pods('store')).to.have.members(before);
   });
 
-  it('switches orders off and on again, its data still there', async () => {
-    const before = await eventually('orders answers', () => get('/api/orders', SHOP));
-    await upgrade('services.orders.enabled=false');
-    await eventually(
-      'all of its objects are gone',
-      async () => (await kubectl('get', 'all', '-l', 'app.kubernetes.io/name=orders', '-o', 'name')) === '',
-    );
-    const status = await eventually('gateway answers', () => get('/api/status', SHOP));
-    expect(status).to.deep.include({ services: { catalog: 'up', orders: 'off' } });
-    await upgrade('services.orders.enabled=true');
-    expect(await eventually('orders answers', () => get('/api/orders', SHOP))).to.deep.equal(before);
+  it('switches services off and on again, the data still there', async () => {
+    await send(trial.url('store'), { name: 'kept' });
+    await trial.upgrade('services.front.enabled=false', 'services.store.enabled=false');
+    const objects = ['get', 'all', '--selector', 'app.kubernetes.io/name in (front,store)', '--output', 'name'];
+    await eventually('all of their objects are gone', async () => (await trial.kubectl(...objects)) === '');
+
+    await trial.upgrade('services.front.enabled=true', 'services.store.enabled=true');
+    const answer = await eventually('front answers', () => getJson(`${trial.url('front')}/items`));
+    expect(answer).to.deep.equal({ items: [{ id: 1, name: 'kept' }] });
   });
 
-  const answersAgain = (): Promise<boolean> =>
-    eventually('the shop answers', async () => !!(await get('/api/orders', SHOP)));
+  it('lets nobody in from outside who is not named, and callers all the same', async () => {
+    await trial.upgrade('services.store.networkPolicy.extraIngress=null');
+    await eventually('store is out of reach', async () => !(await getJson(trial.url('store'))));
+    expect(await getJson(`${trial.url('front')}/items`)).to.have.property('items');
+  });
+
+  const frontPage = () => send(trial.url('front'));
+  const itemsThroughFront = () => send(`${trial.url('front')}/items`);
+  const itemsOfStore = () => send(trial.url('store'));
 
   /** Lays a ConfigMap's files over the image's migrations. */
-  const upgradeWithMigrations = (configMap: string): Promise<string> =>
-    helm(
+  function upgradeWithMigrations(configMap: string): Promise<string> {
+    const store = {
+      extraVolumes: [{ name: 'migrations', configMap: { name: configMap } }],
+      extraVolumeMounts: [{ name: 'migrations', mountPath: '/app/services/store/migrations' }],
+    };
+    return trial.helm(
       'upgrade',
-      'stand',
-      'helm/app',
+      release,
+      CHART,
       '--reuse-values',
       '--set-json',
-      `services.orders.extraVolumes=[{"name":"migrations","configMap":{"name":"${configMap}"}}]`,
-      '--set-json',
-      'services.orders.extraVolumeMounts=[{"name":"migrations","mountPath":"/app/services/orders/migrations"}]',
+      `services.store=${JSON.stringify(store)}`,
     );
+  }
 
   /** What the init containers of the pods that wait have said last. */
   async function failedMigration(): Promise<string> {
-    const [pod] = pods('orders', NAMESPACE, 'Pending');
-    return pod ? kubectl('logs', pod, '-c', 'migrate').catch(() => '') : '';
+    const [pod] = await pods('store', NAMESPACE, 'Pending');
+    return pod ? trial.kubectl('logs', pod, '--container', 'migrate').catch(() => '') : '';
   }
 });
+
+function expectNoLoss({ sent, failures }: Load): void {
+  expect(failures).to.deep.equal([]);
+  expect(sent).to.be.greaterThan(100);
+}

@@ -84,3 +84,9 @@ export async function until<T>(condition: () => T | Promise<T>): Promise<Exclude
     }
   }
 }
+
+/** A JSON answer, or undefined while there is none. */
+export async function getJson<T>(url: string): Promise<T | undefined> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+  return answer?.ok ? ((await answer.json()) as T) : undefined;
+}

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import type { Browser, Page } from 'playwright-core';
+import { type Disruption, killing, replacements } from '../../../scripts/measure/disruptions.ts';
+import { type Load, send, underLoad } from '../../../scripts/measure/load.ts';
+import { Trial } from '../../../scripts/measure/trial.ts';
+import { loadValues } from '../../../scripts/stand/values.ts';
+import { complaints, packageOnce, VERSION } from '../../../test/e2e/stand.ts';
+import { launchBrowser } from '../../../test/setup/browser.ts';
+import { getJson } from '../../../test/setup/http.ts';
+import { needsServices } from '../../../test/setup/needs.ts';
+import { eventually } from '../../../test/setup/wait.ts';
+
+const PARTS = ['gateway', 'catalog', 'orders'];
+/** How each part gets new pods, and the deaths of those that gateway can ask again. */
+const SURVIVED: Disruption[] = [
+  ...PARTS.flatMap((service) => replacements(service).slice(0, 1)),
+  killing('catalog'),
+  killing('orders'),
+];
+
+interface Product {
+  id: number;
+  stock: number;
+}
+
+interface Orders {
+  orders: { id: string }[];
+}
+
+describe('the shop in production', function () {
+  this.bail(true);
+  let trial: Trial;
+  let browser: Browser;
+  let page: Page;
+  let mug: Product;
+
+  needsServices(...PARTS);
+  before(async () => {
+    await packageOnce();
+    trial = await Trial.begin('shop', VERSION);
+    await trial.install();
+    mug = await createProduct('Enamel mug');
+    await createProduct('Tea towel');
+    browser = await launchBrowser();
+    page = await browser.newPage();
+  });
+  afterEach(async function () {
+    if (this.currentTest?.isFailed() && trial) console.log(await complaints(trial));
+  });
+  after(async () => {
+    await browser?.close();
+    await trial?.end();
+  });
+
+  it('shows the products on the page', async () => {
+    await page.goto(trial.url('gateway'));
+    await page.getByTestId('product').first().waitFor();
+    expect(await page.getByTestId('product').count()).to.equal(2);
+  });
+
+  it('takes an order from the page, and the stock goes down', async () => {
+    await page.getByTestId('product').filter({ hasText: 'Enamel mug' }).getByTestId('add').click();
+    await page.getByTestId('place-order').click();
+    await page.getByTestId('order').first().waitFor();
+    const after = await getJson<Product>(`${trial.url('catalog')}/products/${mug.id}`);
+    expect(after?.stock).to.equal(mug.stock - 1);
+  });
+
+  it('hides ordering where orders is off, and has the orders still when it is on again', async () => {
+    const before = await latestOrders();
+    await trial.upgrade('services.orders.enabled=false');
+    await page.reload();
+    await page.locator('body[data-ordering=off]').waitFor();
+    expect(await page.getByTestId('place-order').isVisible()).to.equal(false);
+    await trial.upgrade('services.orders.enabled=true');
+    expect(await eventually('orders answers', latestOrders)).to.deep.equal(before);
+  });
+
+  for (const { name, run } of SURVIVED) {
+    it(`loses no order: ${name}`, async () => {
+      const { sent, failures, orders } = await shopUnderLoad(() => run(trial));
+      expect(failures).to.deep.equal([]);
+      expect(sent).to.be.greaterThan(100);
+      expect(orders).to.have.length.greaterThan(10);
+    });
+  }
+
+  it('keeps every acknowledged order when PostgreSQL is killed, and recovers by itself', async () => {
+    const { orders } = await shopUnderLoad(async () => {
+      await trial.kubectl('delete', 'pod', 'postgresql-0', '--force', '--grace-period=0');
+      await trial.kubectl('rollout', 'status', 'statefulset/postgresql', '--timeout=120s');
+      await eventually('the shop answers', latestOrders);
+    });
+    expect(orders).to.have.length.greaterThan(10);
+    for (const id of orders)
+      expect(await getJson(`${trial.url('gateway')}/api/orders/${id}`)).to.include({ status: 'confirmed' });
+  });
+
+  it('takes orders into a database of their own', async () => {
+    await sql("create role orders login password 'orders'", 'create database orders owner orders');
+    const login = ['--from-literal=username=orders', '--from-literal=password=orders'];
+    await trial.kubectl('create', 'secret', 'generic', 'orders-database', ...login);
+    const database = { host: 'postgresql', name: 'orders', existingSecret: 'orders-database' };
+    const settings = Object.entries(database).map(([key, value]) => `services.orders.database.${key}=${value}`);
+    await trial.upgrade(...settings, 'externalDatabase.sslMode=disable');
+
+    expect(await eventually('orders answers', latestOrders)).to.deep.equal([]);
+    const { id } = await order();
+    expect(await latestOrders()).to.deep.equal([id]);
+    const catalog = await getJson<Product>(`${trial.url('catalog')}/products/${mug.id}`);
+    expect(catalog, 'the products are where they were').to.include({ id: mug.id });
+  });
+
+  async function createProduct(name: string): Promise<Product> {
+    // More than any run can sell.
+    const product = { sku: randomUUID(), name, priceCents: 900, stock: 1_000_000 };
+    return (await succeed(`${trial.url('catalog')}/products`, product)) as Product;
+  }
+
+  const order = async (): Promise<{ id: string }> => {
+    const items = [{ productId: mug.id, quantity: 1 }];
+    return (await succeed(`${trial.url('gateway')}/api/orders`, { items })) as { id: string };
+  };
+
+  /** Undefined while there is no answer. */
+  const latestOrders = async (): Promise<string[] | undefined> =>
+    (await getJson<Orders>(`${trial.url('gateway')}/api/orders`))?.orders.map(({ id }) => id);
+
+  /** Reads and orders through gateway while `work` runs, and the ids of the orders that were acknowledged. */
+  async function shopUnderLoad(work: () => Promise<unknown>): Promise<Load & { orders: string[] }> {
+    const orders: string[] = [];
+    const reads = ['/api/catalog/products', '/api/orders'].map((path) => () => succeed(trial.url('gateway') + path));
+    const load = await underLoad([...reads, async () => orders.push((await order()).id)], work);
+    return { ...load, orders };
+  }
+
+  function sql(...statements: string[]): Promise<string> {
+    const { username, database } = loadValues('prod').postgresql.auth;
+    const psql = ['psql', `--username=${username}`, `--dbname=${database}`];
+    return trial.kubectl('exec', 'postgresql-0', '--', ...psql, ...statements.flatMap((each) => ['--command', each]));
+  }
+});
+
+/** A GET, or a POST that may be repeated. @throws when the answer is none of the 2xx */
+async function succeed(url: string, body?: object): Promise<unknown> {
+  const { status, text } = await send(url, body, { 'idempotency-key': randomUUID() });
+  if (status < 200 || status >= 300) throw new Error(`${status} ${text.slice(0, 200)}`);
+  return JSON.parse(text);
+}

@@ -1,0 +1,219 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { createNamespace, deleteNamespace, kubectl as kubectlIn } from '../../scripts/cluster/commands.ts';
+import { freePorts, thisMachine } from '../../scripts/cluster/outside.ts';
+import { ask, capture } from '../../scripts/machine/command.ts';
+import { send } from '../../scripts/measure/load.ts';
+import { nodePortOf } from '../../scripts/stand/ports.ts';
+import { readStand } from '../../scripts/stand/stand.ts';
+import { getJson } from '../setup/http.ts';
+import { eventually } from '../setup/wait.ts';
+import { inFixtureStand, packageOnce, pods, VERSION } from './stand.ts';
+
+const NAMESPACE = 'external';
+const INSTALLATION = '.stand/installation.yaml';
+const FILES = '.stand/managed-postgres';
+
+const { name: stand, context } = readStand();
+const SERVER = `${stand}-managed-postgres`;
+/** The database, the role that has it, and the Secrets that values-staging.yaml names. */
+const { name: ROLE, existingSecret, ca } = parse(readFileSync('helm/app/values-staging.yaml', 'utf8')).externalDatabase;
+
+const kubectl = (...args: string[]): Promise<string> => kubectlIn(NAMESPACE, args);
+const managed = (...args: string[]): Promise<string> =>
+  capture('env', ['YES=1', 'scripts/cluster/managed-postgres.sh', ...args]);
+
+describe('staging, on a managed PostgreSQL with TLS', function () {
+  this.bail(true);
+  let front: string;
+  let store: string;
+
+  inFixtureStand();
+  before(async () => {
+    await packageOnce();
+    await managed('down');
+    await managed('up');
+    await createNamespace(NAMESPACE);
+    await createSecrets();
+    const [frontPort = 0, storePort = 0] = await freePorts(2);
+    await describeInstallation({ front: frontPort, store: storePort });
+    front = `http://localhost:${frontPort}`;
+    store = `http://localhost:${storePort}`;
+  });
+
+  afterEach(async function () {
+    if (!this.currentTest?.isFailed()) return;
+    console.log(await kubectl('describe', 'pods', '--selector', 'app.kubernetes.io/name=store'));
+  });
+
+  after(async () => {
+    await deleteNamespace(NAMESPACE);
+    await managed('down');
+  });
+
+  it('is deployed by make deploy, and passes helm test', async () => {
+    const first = await deploy();
+    expect(first).to.contain(`There is no release ${stand} in external yet`).and.to.contain(`staging runs ${VERSION}`);
+    expect(await deploy()).to.contain('nothing to change');
+  });
+
+  it('has two pods of each service, as the autoscaler says', async () => {
+    await eventually('two pods of front', async () => (await readyPods('front')) === 2);
+    await eventually('two pods of store', async () => (await readyPods('store')) === 2);
+  });
+
+  it('keeps what it is given in that database', async () => {
+    expect((await send(store, { name: 'kept' })).status).to.equal(201);
+    expect(await getJson(`${front}/items`)).to.deep.equal({ items: [{ id: 1, name: 'kept' }] });
+    expect(await sql('select name from store.items')).to.equal('kept');
+  });
+
+  it('has encrypted connections only, of a role that may do no more than it must', async () => {
+    const connections = 'pg_stat_ssl join pg_stat_activity using (pid) where client_addr is not null';
+    expect(await sql(`select bool_and(ssl) from ${connections}`)).to.equal('t');
+    expect(
+      await sql(`select rolsuper or rolcreatedb or rolcreaterole from pg_roles where rolname = '${ROLE}'`),
+    ).to.equal('f');
+  });
+
+  it('is not ready with a wrong CA, says so once, and recovers with the right one', async () => {
+    const right = readFileSync(`${FILES}/ca.crt`, 'utf8');
+    await surviveFault({
+      cause: async () => replaceCa(await anotherCa()),
+      cure: () => replaceCa(right),
+      reason: /unable to verify the first certificate/,
+    });
+  });
+
+  it('is not ready with a wrong password, says so once, and recovers with the right one', async () => {
+    const setPassword = (to: string) => sql(`alter role "${ROLE}" password '${to}'`);
+    await surviveFault({
+      cause: () => setPassword('another'),
+      cure: () => setPassword(password()),
+      reason: new RegExp(`password authentication failed for user "${ROLE}"`),
+    });
+  });
+
+  it('is not ready while the host is unreachable, says so once, and recovers with it', async () => {
+    await surviveFault({
+      cause: () => capture('docker', ['stop', SERVER]),
+      cure: () => managed('up'),
+      reason: /ETIMEDOUT|EHOSTUNREACH|ECONNREFUSED|ENOTFOUND/,
+    });
+  });
+
+  it('takes a rotated password when its pods are restarted, without a break', async () => {
+    const before = await pods('store', NAMESPACE);
+    await sql(`alter role "${ROLE}" password 'rotated'`);
+    await kubectl('patch', 'secret', existingSecret, '--patch={"stringData":{"password":"rotated"}}');
+    await kubectl('rollout', 'restart', 'deployment/store');
+    await kubectl('rollout', 'status', 'deployment/store', '--timeout=180s');
+    await eventually('the old pods are gone', async () => {
+      const now = await pods('store', NAMESPACE);
+      return !now.some((pod) => before.includes(pod));
+    });
+    expect(await getJson(store)).to.have.property('items');
+  });
+});
+
+interface Line {
+  reason: string;
+}
+
+interface Fault {
+  cause(): Promise<unknown>;
+  cure(): Promise<unknown>;
+  /** What the logs say of it. */
+  reason: RegExp;
+}
+
+/** Breaks the way to the database under two pods: one keeps running, one is replaced meanwhile. Then heals it. */
+async function surviveFault({ cause, cure, reason }: Fault): Promise<void> {
+  const [running = '', replaced = ''] = await pods('store', NAMESPACE);
+  const since = new Date().toISOString();
+  const said = async (pod: string, container: string, what: string): Promise<Line[]> => {
+    const log = await kubectl('logs', pod, '--container', container, `--since-time=${since}`);
+    return log.split('\n').flatMap((line) => (line.includes(what) ? JSON.parse(line) : []));
+  };
+
+  await cause();
+  await eventually('no pod is ready', async () => {
+    await disconnect();
+    return (await readyPods('store')) === 0;
+  });
+  expectOnce(reason, await said(running, 'store', 'not ready: '));
+
+  await kubectl('delete', 'pod', replaced);
+  const waiting = await eventually('a new pod waits', async () => {
+    const [pod] = await pods('store', NAMESPACE, 'Pending');
+    const waits = pod && (await isInitializing(pod)) && (await said(pod, 'migrate', 'waiting')).length > 0;
+    return waits ? pod : undefined;
+  });
+  expectOnce(reason, await said(waiting, 'migrate', 'waiting for the database: '));
+
+  await cure();
+  await eventually('two pods are ready', async () => (await readyPods('store')) === 2);
+  expect(await pods('store', NAMESPACE)).to.have.members([running, waiting]);
+}
+
+/** Said, and nothing said twice: an unreachable host may have more than one reason, such as a name that expires. */
+function expectOnce(reason: RegExp, lines: Line[]): void {
+  const reasons = lines.map((line) => line.reason);
+  expect(reasons.join('\n')).to.match(reason);
+  expect(reasons).to.deep.equal([...new Set(reasons)]);
+}
+
+const readyPods = async (service: string): Promise<number> =>
+  Number(await kubectl('get', 'deployment', service, '--output', 'jsonpath={.status.readyReplicas}'));
+
+async function isInitializing(pod: string): Promise<boolean> {
+  const state = 'jsonpath={.status.initContainerStatuses[*].state.running}';
+  return (await kubectl('get', 'pod', pod, '--output', state)) !== '';
+}
+
+/** What this installation has of its own, on top of values-staging.yaml. */
+async function describeInstallation(ports: Record<string, number>): Promise<void> {
+  const networkPolicy = { extraIngress: await thisMachine() };
+  const open = ([service, port]: [string, number]) => {
+    return [service, { service: { type: 'NodePort', nodePort: nodePortOf(port) }, networkPolicy }];
+  };
+  const services = Object.fromEntries(Object.entries(ports).map(open));
+  writeFileSync(INSTALLATION, JSON.stringify({ services, externalDatabase: { host: SERVER } }));
+}
+
+function deploy(): Promise<string> {
+  const settings = ['ENV=staging', `VERSION=${VERSION}`, `CONTEXT=${context}`, `NAMESPACE=${NAMESPACE}`];
+  return capture('make', ['deploy', ...settings, `VALUES=${INSTALLATION}`, 'YES=1']);
+}
+
+/** A certificate that has signed nothing here. */
+function anotherCa(): Promise<string> {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null'];
+  return capture('openssl', ['req', '-x509', ...key, '-subj', '/CN=another']);
+}
+
+const password = (): string => readFileSync(`${FILES}/${ROLE}.password`, 'utf8');
+
+async function createSecrets(): Promise<void> {
+  const login = [`--from-literal=username=${ROLE}`, `--from-literal=password=${password()}`];
+  await kubectl('create', 'secret', 'generic', existingSecret, ...login);
+  await kubectl('create', 'secret', 'generic', ca.existingSecret, `--from-file=ca.crt=${FILES}/ca.crt`);
+}
+
+/** The kubelet renews a mounted secret within a minute or two; at once in a pod that is changed. */
+async function replaceCa(certificate: string): Promise<void> {
+  const patch = JSON.stringify({ stringData: { 'ca.crt': certificate } });
+  await kubectl('patch', 'secret', ca.existingSecret, `--patch=${patch}`);
+  await kubectl('annotate', 'pods', '--all', '--overwrite', `ca-changed=${Date.now()}`);
+}
+
+const asSuperuser = ['exec', '--user', 'postgres', SERVER, 'psql', '--tuples-only', '--no-align', '--dbname', ROLE];
+
+const sql = (statement: string): Promise<string> => capture('docker', [...asSuperuser, '--command', statement]);
+
+/** Ends the connections that are open still, where there is a server to ask. */
+async function disconnect(): Promise<void> {
+  const end = `select pg_terminate_backend(pid) from pg_stat_activity where usename = '${ROLE}'`;
+  await ask('docker', ...asSuperuser, '--command', end);
+}
