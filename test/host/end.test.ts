@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { isTaken } from '../../scripts/machine/ports.ts';
 import { findProcess } from '../../scripts/machine/processes.ts';
+import { eventually } from '../setup/wait.ts';
 import { addRoutes } from './front-routes.ts';
-import { eventually, Host, type HostStand, hostStand, pidOf, read } from './host.ts';
+import { Host, type HostStand, hostStand, pidOf, read } from './host.ts';
 
 describe('host mode ends', function () {
   this.timeout(150_000);

@@ -3,23 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isTaken } from '../../scripts/machine/ports.ts';
 import { isAlive, listProcesses, type Process } from '../../scripts/machine/processes.ts';
 import { fixtureStand } from '../setup/fixture-stand.ts';
 import { type Answer, send } from '../setup/http.ts';
 import { LOCAL_VALUES, type StandCopy, VALUES } from '../setup/stand-copy.ts';
-
-const LIMIT_MS = 60_000;
-
-/** Waits for it as long as a machine with much else to do may take. */
-export async function eventually<T>(what: string, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
-  for (const end = Date.now() + LIMIT_MS; Date.now() < end; await sleep(50)) {
-    const value = await condition();
-    if (value) return value;
-  }
-  throw new Error(`it did not happen within ${LIMIT_MS / 1000} s: ${what}`);
-}
+import { eventually } from '../setup/wait.ts';
 
 export interface HostStand {
   copy: StandCopy;

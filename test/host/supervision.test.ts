@@ -1,8 +1,9 @@
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { findProcess } from '../../scripts/machine/processes.ts';
+import { eventually } from '../setup/wait.ts';
 import { addRoutes, editFront, saveRoute } from './front-routes.ts';
-import { ask, eventually, Host, type HostStand, hostStand, pidOf, read } from './host.ts';
+import { ask, Host, type HostStand, hostStand, pidOf, read } from './host.ts';
 
 /** One run of host mode, in which one thing after the other goes wrong. */
 describe('host mode supervises', function () {
