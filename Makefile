@@ -19,90 +19,90 @@ $(foreach argument,$(ARGUMENTS),$(eval $(argument) :=))
 export $(ARGUMENTS)
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
 # What the shell brings along for other programs would change how ours behave.
-unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG% npm_%,$(.VARIABLES)))
+unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG%,$(.VARIABLES)))
 
 RUN := node --conditions=source --require ts-node/register
-INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-start doctor tools new-service remove-service
+.PHONY: help packages dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-start doctor tools new-service remove-service
 
 ##@ Every day
 
 help: ## List the commands
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^#   / { arguments = arguments "\n" substr($$0, 3) } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 } \
+		END { print "\nArguments, as in make dev MODE=host" arguments }' $(MAKEFILE_LIST)
 
-dev: $(INSTALLED) ## Run the services, serve every save: http://localhost:8080
-	@scripts/make/dev.sh
+dev: packages ## Run the services, serve every save: http://localhost:8080
+	@$(RUN) scripts/make/dev.ts
 
-down: ## Stop them; the data stays
-	@scripts/cluster/cluster.sh down
+down: packages ## Stop them; the data stays
+	@$(RUN) scripts/make/down.ts
 
-test: $(INSTALLED) ## Lint, types and all tests that need no cluster
+test: packages ## Lint, types and all tests that need no cluster
+	@$(RUN) scripts/make/test-tools.ts
 	@npm run --silent lint
 	@npm run --silent types
 	@npm test --silent
 
-types-watch: $(INSTALLED) ## Check types after every save
+types-watch: packages ## Check types after every save
 	@$(RUN) scripts/make/types-watch.ts
 
 ##@ Services
 
-new-service: $(INSTALLED) ## Make a service: NAME=payments, and DATABASE=1 for one with tables
+new-service: packages ## Make a service: NAME=payments, and DATABASE=1 for one with tables
 	@$(RUN) scripts/services/new.ts
 	@$(RUN) scripts/chart/reference.ts
-	@touch $(INSTALLED)
 
-remove-service: $(INSTALLED) ## Remove a service: NAME=payments
+remove-service: packages ## Remove a service: NAME=payments
 	@$(RUN) scripts/services/remove.ts
 	@$(RUN) scripts/chart/reference.ts
-	@touch $(INSTALLED)
 
 ##@ The cluster
 
-cluster: ## Create the cluster and its registry, or start them
-	@scripts/cluster/cluster.sh up
+cluster: packages ## Create the cluster and its registry, or start them
+	@$(RUN) scripts/make/cluster.ts
 
-clean: ## Delete the cluster and its registry, with all data
-	@scripts/cluster/cluster.sh clean
+clean: packages ## Delete the cluster and its registry, with all data
+	@$(RUN) scripts/make/clean.ts
 
-e2e: $(INSTALLED) ## Prove the whole stand in a cluster of its own and a real browser: [KEEP=1]
+e2e: packages ## Prove the whole stand in a cluster of its own and a real browser: [KEEP=1]
 	@npm run --silent e2e
 
-upgrades: $(INSTALLED) ## Count the requests that replacing pods loses, in the running cluster: VERSION=1.4.2
+upgrades: packages ## Count the requests that replacing pods loses, in the running cluster: VERSION=1.4.2
 	@$(RUN) scripts/make/upgrades.ts
 
-bench: $(INSTALLED) ## Measure what a developer waits for, on the running stand: [NAME=catalog]
+bench: packages ## Measure what a developer waits for, on the running stand: [NAME=catalog]
 	@$(RUN) scripts/make/bench.ts
 
-bench-start: $(INSTALLED) ## Time make dev from no cluster until all is ready, with and without images; deletes the cluster
+bench-start: packages ## Time make dev from no cluster until all is ready, with and without images; deletes the cluster
 	@$(RUN) scripts/make/bench-start.ts
 
 ##@ The chart
 
 package: ## Build images and chart for a deployment: VERSION=1.4.2 [REGISTRY=registry.example.com/team]
-	@scripts/cluster/package.sh
+	@bash scripts/cluster/package.sh
 
 deploy: ## Show the changes, ask, deploy: ENV=staging VERSION=1.4.2 CONTEXT=…
-	@scripts/cluster/deploy.sh
+	@bash scripts/cluster/deploy.sh
 
-lint-chart: ## helm lint and kubeconform for every environment, offline
-	@scripts/chart/lint.sh
+lint-chart: packages ## helm lint and kubeconform for every environment, offline
+	@$(RUN) scripts/make/tools.ts helm kubeconform
+	@bash scripts/chart/lint.sh
 
-docs: $(INSTALLED) ## Regenerate docs/values.md and docs/environments.md
+docs: packages ## Regenerate docs/values.md and docs/environments.md
 	@$(RUN) scripts/chart/reference.ts
 
-schemas: $(INSTALLED) ## Regenerate helm/schemas from the running cluster
+schemas: packages ## Regenerate helm/schemas from the running cluster
 	@$(RUN) scripts/chart/schemas.ts
 
 ##@ This machine
 
-doctor: $(INSTALLED) ## Say what is missing here, and the fix
-	@$(RUN) scripts/machine/doctor.ts
+doctor: packages ## Say what is missing here, and the fix
+	@$(RUN) scripts/make/doctor.ts
 
-tools: ## Install the tools that are missing, at the versions of mise.toml
-	@scripts/machine/tools.sh
+tools: packages ## Install the tools that are missing, at the versions of mise.toml
+	@$(RUN) scripts/make/tools.ts
 
-$(INSTALLED): package.json package-lock.json
-	@npm ci --no-audit --no-fund
-	@touch $@
+# The first step of the others.
+packages:
+	@node scripts/machine/install.cjs

@@ -1,0 +1,142 @@
+/**
+ * The stand's own cluster and registry, as cluster/ctlptl.yaml describes them. No other cluster or kube context is
+ * touched: the one that was selected stays so.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask, capture, perform } from '../machine/command.ts';
+import { findEngine, isEngine } from '../machine/engine.ts';
+import { describeListener, isTaken } from '../machine/ports.ts';
+import { confirm, Fault, say } from '../machine/terminal.ts';
+import { needTools } from '../machine/tools.ts';
+import { CLUSTER_FILE, NAMESPACE_FILE, readStand } from '../stand/stand.ts';
+
+const ANNOTATION = 'cluster-file';
+const READY_LIMIT_MS = 120_000;
+const POLL_MS = 500;
+
+/** Creates them, or starts what is stopped; asks before a changed file replaces a cluster. @throws {Fault} */
+export async function startCluster(): Promise<void> {
+  await needEngine();
+  needTools('kubectl', 'kind', 'ctlptl');
+  if (await exists(readStand().node)) await resume();
+  else await create();
+  await kubectl('apply', '--filename', NAMESPACE_FILE);
+  await kubectl('annotate', '--overwrite', 'namespace', readStand().namespace, `${ANNOTATION}=${fingerprint()}`);
+  const { context, registry } = readStand();
+  say(`✓ cluster ${context}, registry ${registry.address}`);
+}
+
+/** Takes Tilt's deployment down; the cluster and the database's volume stay. @throws {Fault} */
+export async function stopDeployment(): Promise<void> {
+  await needEngine();
+  const { context, node } = readStand();
+  if (!(await exists(node))) return say(`There is no cluster ${context}.`);
+  needTools('tilt');
+  await perform('tilt', 'down', '--context', context);
+  say("✓ stopped; the database's volume stays. To delete that too: make clean");
+}
+
+/** Deletes both, with all data; asks first. @throws {Fault} */
+export async function deleteCluster(): Promise<void> {
+  await needEngine();
+  const { context, node, registry } = readStand();
+  const [hasCluster, hasRegistry] = [await exists(node), await exists(registry.name)];
+  if (!hasCluster && !hasRegistry) return say('There is nothing to delete.');
+  needTools('kubectl', 'kind', 'ctlptl');
+  if (!(await confirm(`Delete cluster ${context} and registry ${registry.name} with all data in them?`)))
+    throw new Fault('Nothing was deleted');
+  if (hasCluster) await keepingContext(() => perform('ctlptl', 'delete', 'cluster', context));
+  if (hasRegistry) await perform('ctlptl', 'delete', 'registry', registry.name);
+}
+
+async function needEngine(): Promise<void> {
+  const engine = await findEngine();
+  if (!isEngine(engine)) throw new Fault(engine.fault, 'Start Docker, or run without it: make dev MODE=host');
+}
+
+const exists = async (container: string): Promise<boolean> =>
+  (await ask('docker', 'container', 'inspect', container)).ok;
+
+async function create(): Promise<void> {
+  await refuseTakenPorts();
+  const { context, registry } = readStand();
+  say(`Creating cluster ${context} and registry ${registry.address} …`);
+  await keepingContext(() => perform('ctlptl', 'apply', '--filename', CLUSTER_FILE));
+}
+
+/** Docker does not start a kind cluster again by itself after a restart of the machine. */
+async function resume(): Promise<void> {
+  const { context, node, registry } = readStand();
+  const hasRegistry = await exists(registry.name);
+  for (const container of hasRegistry ? [registry.name, node] : [node]) await startContainer(container);
+  await findContext();
+  await untilReady();
+  if (hasRegistry && (await appliedFingerprint()) === fingerprint()) return;
+  const question = `Cluster ${context} does not match ${CLUSTER_FILE} any more. Delete it, with its data, and make a new one?`;
+  if (!(await confirm(question)))
+    throw new Fault('The cluster stays as it is', `Take back the change of ${CLUSTER_FILE}`);
+  await keepingContext(() => perform('ctlptl', 'delete', 'cluster', context));
+  await create();
+}
+
+async function startContainer(name: string): Promise<void> {
+  try {
+    await capture('docker', ['start', name]);
+  } catch (error) {
+    const reason = (error as Error).message;
+    const port = Number(/(?:Bind for|listen tcp4?) \S*:(\d+)/.exec(reason)?.[1]);
+    if (!port) throw new Fault(`${name} does not start: ${reason}`);
+    throw new Fault(`${name} does not start: port ${port} is taken by ${describeListener(port)}`, endIt([port]));
+  }
+}
+
+/** As kind writes it; lost with the kubeconfig that it was in. */
+async function findContext(): Promise<void> {
+  const { name, context } = readStand();
+  const { stdout } = await ask('kubectl', 'config', 'get-contexts', '--output', 'name');
+  if (stdout.split('\n').includes(context)) return;
+  say(`kube context ${context} is missing: exporting it again`);
+  await keepingContext(() => capture('kind', ['export', 'kubeconfig', '--name', name]));
+}
+
+async function untilReady(): Promise<void> {
+  const { context } = readStand();
+  const end = Date.now() + READY_LIMIT_MS;
+  while (!(await ask('kubectl', '--context', context, 'get', '--raw', '/readyz')).ok) {
+    if (Date.now() > end) throw new Fault(`Cluster ${context} does not answer`, 'Make a new one: make clean cluster');
+    await sleep(POLL_MS);
+  }
+}
+
+async function refuseTakenPorts(): Promise<void> {
+  const { registry, portMappings } = readStand();
+  const wanted = portMappings.map(({ hostPort }) => hostPort);
+  if (!(await exists(registry.name))) wanted.push(registry.port);
+  const areTaken = await Promise.all(wanted.map(isTaken));
+  const taken = wanted.filter((_, index) => areTaken[index]);
+  if (taken.length > 0) throw new Fault(`Taken by another program: port ${taken.join(' ')}`, endIt(taken));
+}
+
+const endIt = ([port]: number[]): string => `End what listens there (lsof -i :${port} tells), then try again.`;
+
+/** ctlptl and kind select the cluster they touch; this selects again what was. */
+async function keepingContext(work: () => Promise<unknown>): Promise<void> {
+  const before = (await ask('kubectl', 'config', 'current-context')).stdout.trim();
+  try {
+    await work();
+  } finally {
+    if (before && before !== readStand().context) await ask('kubectl', 'config', 'use-context', before);
+  }
+}
+
+const fingerprint = (): string => createHash('sha256').update(readFileSync(CLUSTER_FILE)).digest('hex').slice(0, 12);
+
+async function appliedFingerprint(): Promise<string> {
+  const path = `jsonpath={.metadata.annotations.${ANNOTATION}}`;
+  const { context, namespace } = readStand();
+  return (await ask('kubectl', '--context', context, 'get', 'namespace', namespace, '--output', path)).stdout;
+}
+
+const kubectl = (...args: string[]): Promise<string> => capture('kubectl', ['--context', readStand().context, ...args]);

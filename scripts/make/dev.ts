@@ -1,0 +1,49 @@
+/** make dev: runs the services, in the cluster where a Docker engine answers, else on this machine; says which and why. */
+import { spawn } from 'node:child_process';
+import { startCluster } from '../cluster/cluster.ts';
+import { runHostMode } from '../host/host.ts';
+import { findEngine } from '../machine/engine.ts';
+import { describeListener, isTaken } from '../machine/ports.ts';
+import { Fault, run, say } from '../machine/terminal.ts';
+import { needTools } from '../machine/tools.ts';
+import { argument, flagArgument, listArgument } from '../stand/arguments.ts';
+import { chooseMode } from '../stand/mode.ts';
+import { TILT_PORT } from '../stand/ports.ts';
+import { readStand } from '../stand/stand.ts';
+import { loadValues } from '../stand/values.ts';
+
+run(async () => {
+  const environment = argument('ENV') || 'local';
+  const services = listArgument('SERVICES');
+  const debug = flagArgument('DEBUG');
+  const { mode, reason } = chooseMode(argument('MODE'), await findEngine());
+  // Says what is wrong with ENV and SERVICES, before anything starts.
+  loadValues(environment, services);
+  say(`Running ${mode === 'cluster' ? 'in the cluster' : 'on this machine'} (MODE=${mode}): ${reason}.`);
+  if (mode === 'host') return runHostMode({ environment, services, debug });
+
+  needTools('tilt', 'helm');
+  if (await isTaken(TILT_PORT))
+    throw new Fault(
+      `Port ${TILT_PORT}, which Tilt's page needs, is taken by ${describeListener(TILT_PORT)}`,
+      `If that is a make dev of yours, it is at http://localhost:${TILT_PORT}; else end it, then try again.`,
+    );
+  await startCluster();
+  await runTilt(['--environment', environment, ...(debug ? ['--debug'] : []), ...services]);
+});
+
+/** On this terminal, which Tilt reads keys from; its end and its signals are ours. */
+function runTilt(args: string[]): Promise<void> {
+  const tilt = spawn('tilt', ['up', '--context', readStand().context, '--', ...args], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      // Ctrl-C reaches Tilt by itself.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) tilt.kill(signal);
+    });
+  return new Promise((done, fail) => {
+    tilt.once('error', fail).once('close', (code) => {
+      process.exitCode = code ?? 1;
+      done();
+    });
+  });
+}
