@@ -50,7 +50,7 @@ describe('host mode refuses, before it starts anything,', function () {
     if (process.getuid?.() !== 0) this.skip();
     mkdirSync(stand.copy.at('.stand'), { recursive: true });
     chownSync(stand.copy.at('.stand'), 0, 0);
-    const command = `chown 1000 . && exec setpriv --reuid=1000 --clear-groups -- node --conditions=source --require ts-node/register ${process.cwd()}/scripts/make/host.ts`;
+    const command = 'chown 1000 . && exec setpriv --reuid=1000 --clear-groups make dev MODE=host';
     const host = new Host(stand, [], {}, command);
     expect(await host.end()).to.match(/✗ \.stand belongs to root, and host mode runs as .*\n.*sudo chown -R 1000/);
   });

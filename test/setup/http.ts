@@ -85,8 +85,9 @@ export async function until<T>(condition: () => T | Promise<T>): Promise<Exclude
   }
 }
 
-/** A JSON answer, or undefined while there is none. */
+/** A JSON answer, or undefined while there is none. By a new connection: one that is open survives a closed way. */
 export async function getJson<T>(url: string): Promise<T | undefined> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+  const options = { headers: { connection: 'close' }, signal: AbortSignal.timeout(2000) };
+  const answer = await fetch(url, options).catch(() => undefined);
   return answer?.ok ? ((await answer.json()) as T) : undefined;
 }

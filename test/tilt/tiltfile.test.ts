@@ -59,7 +59,8 @@ describe('the Tiltfile', function () {
     const { stdout, stderr } = spawnSync('tilt', ['alpha', 'tiltfile-result', '--', ...args], {
       cwd: stand.root,
       encoding: 'utf8',
-      env: { ...process.env, KUBECONFIG: kubeconfig },
+      // Where Tilt keeps a kubeconfig, which a running Tilt of this user reads again and again.
+      env: { ...process.env, KUBECONFIG: kubeconfig, XDG_RUNTIME_DIR: dir, XDG_STATE_HOME: dir },
     });
     const result = stdout.startsWith('{') ? JSON.parse(stdout) : {};
     const rows: Row[] = result.Manifests ?? [];
