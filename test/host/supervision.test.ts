@@ -40,6 +40,7 @@ describe('host mode supervises', function () {
       await end(pid);
       await host.says(/^✗ front has ended; it starts again in \d+ s$/m);
       await eventually('another process serves', async () => (await front()) !== pid);
+      await host.says('"msg":"ready"');
       expect(host.output.match(/^✗/gm)).to.have.length(1);
       pauses.push(Number(/again in (\d+) s/.exec(host.output)?.[1]));
     });
