@@ -72,7 +72,8 @@ describe('the stand in production, under load', () => {
   });
 
   it('lets nobody in from outside who is not named, and callers all the same', async () => {
-    await trial.upgrade('services.store.networkPolicy.extraIngress={}');
+    const nobody = '--set-json=services.store.networkPolicy.extraIngress=[]';
+    await trial.helm('upgrade', release, CHART, '--reuse-values', nobody, '--wait');
     await eventually('store is out of reach', async () => !(await getJson(trial.url('store'))));
     expect(await getJson(`${trial.url('front')}/items`)).to.have.property('items');
   });
