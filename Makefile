@@ -51,11 +51,11 @@ types-watch: packages ## Check types after every save
 
 new-service: packages ## Make a service: NAME=payments, and DATABASE=1 for one with tables
 	@$(RUN) scripts/services/new.ts
-	@$(RUN) scripts/chart/reference.ts
+	@$(RUN) scripts/make/docs.ts
 
 remove-service: packages ## Remove a service: NAME=payments
 	@$(RUN) scripts/services/remove.ts
-	@$(RUN) scripts/chart/reference.ts
+	@$(RUN) scripts/make/docs.ts
 
 ##@ The cluster
 
@@ -79,21 +79,21 @@ bench-start: packages ## Time make dev from no cluster until all is ready, with 
 
 ##@ The chart
 
-package: ## Build images and chart for a deployment: VERSION=1.4.2 [REGISTRY=registry.example.com/team]
-	@bash scripts/cluster/package.sh
+package: packages ## Build images and chart for a deployment: VERSION=1.4.2 [REGISTRY=registry.example.com/team]
+	@$(RUN) scripts/make/package.ts
 
-deploy: ## Show the changes, ask, deploy: ENV=staging VERSION=1.4.2 CONTEXT=…
-	@bash scripts/cluster/deploy.sh
+deploy: packages ## Show the changes, ask, deploy: ENV=staging VERSION=1.4.2 CONTEXT=…
+	@$(RUN) scripts/make/deploy.ts
 
 lint-chart: packages ## helm lint and kubeconform for every environment, offline
 	@$(RUN) scripts/make/tools.ts helm kubeconform
-	@bash scripts/chart/lint.sh
+	@$(RUN) scripts/make/lint-chart.ts
 
 docs: packages ## Regenerate docs/values.md and docs/environments.md
-	@$(RUN) scripts/chart/reference.ts
+	@$(RUN) scripts/make/docs.ts
 
 schemas: packages ## Regenerate helm/schemas from the running cluster
-	@$(RUN) scripts/chart/schemas.ts
+	@$(RUN) scripts/make/schemas.ts
 
 ##@ This machine
 

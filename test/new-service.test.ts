@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { expect } from 'chai';
 import { generate } from '../scripts/chart/reference.ts';
+import { loadDefaults } from '../scripts/stand/values.ts';
 import { findFaults } from './services/faults.ts';
 import { needsTools } from './setup/needs.ts';
 import { LOCAL_VALUES, StandCopy, VALUES } from './setup/stand-copy.ts';
@@ -126,7 +127,7 @@ describe('new services', function () {
     it('with a name that means something', () => refused('NAME=chassis').throw("✗ chassis can't be a name: it has"));
 
     it('with the name of another', () => {
-      const [name] = readdirSync('services').filter((folder) => folder !== 'chassis');
+      const [name] = Object.keys(loadDefaults().services);
       refused(`NAME=${name}`).throw(`✗ There is a service ${name} already`);
     });
 

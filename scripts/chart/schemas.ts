@@ -1,14 +1,14 @@
 /**
- * make schemas: writes helm/schemas, the Kubernetes JSON schemas that make lint-chart and the chart's tests validate
- * with, offline. Run it after a new Kubernetes version in cluster/ctlptl.yaml; it asks the stand's cluster.
+ * helm/schemas, the Kubernetes JSON schemas that make lint-chart and the chart's tests validate with, offline. Made anew
+ * after a new Kubernetes version in cluster/ctlptl.yaml, from what the stand's cluster says.
  *
  * One file for each kind that the chart renders, whole in itself, named as kubeconform does by default:
  * {{ .ResourceKind }}{{ .KindSuffix }}.json, such as deployment-apps-v1.json. Stricter than Kubernetes: unknown fields
  * and nulls are errors, as is a `status`, which no chart sets. A new kind in the chart needs a line in KINDS.
  * HTTPRoute is no part of Kubernetes: httproute-gateway-v1.json is kept by hand, with the fields that the chart uses.
  */
-import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { capture } from '../machine/command.ts';
+import { readStand } from '../stand/stand.ts';
 
 const KINDS = [
   'v1/Pod',
@@ -40,21 +40,18 @@ type Definitions = Record<string, Schema>;
 
 const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
 
-function main(): void {
-  const definitions = readCluster();
-  for (const kind of KINDS) {
-    const content = JSON.stringify(standalone(kind, definitions));
-    writeFileSync(`helm/schemas/${fileName(kind)}`, `${content}\n`);
-    console.log(`${fileName(kind)}: ${Math.ceil(content.length / 1024)} KiB`);
-  }
+/** The schemas' texts by file name. @throws with what kubectl says when the cluster does not answer */
+export async function generateSchemas(): Promise<Record<string, string>> {
+  const definitions = await readCluster();
+  const entries = KINDS.map((kind) => [
+    `helm/schemas/${fileName(kind)}`,
+    JSON.stringify(standalone(kind, definitions)),
+  ]);
+  return Object.fromEntries(entries);
 }
 
-function readCluster(): Definitions {
-  const answer = execFileSync('kubectl', ['--context', 'kind-stand', 'get', '--raw', '/openapi/v2'], {
-    encoding: 'utf8',
-    maxBuffer: 64 * 2 ** 20,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+async function readCluster(): Promise<Definitions> {
+  const answer = await capture('kubectl', ['--context', readStand().context, 'get', '--raw', '/openapi/v2']);
   const { definitions } = JSON.parse(answer);
   // The cluster calls it a string but takes `cpu: 2` as well.
   definitions[QUANTITY].type = ['string', 'number'];
@@ -127,11 +124,4 @@ function furtherFields({ properties, additionalProperties, ...schema }: Schema):
 
 function mapValues<From, To>(object: Record<string, From>, change: (value: From) => To): Record<string, To> {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
-}
-
-try {
-  main();
-} catch (error) {
-  console.error(`✗ ${(error as Error).message}`);
-  process.exitCode = 1;
 }

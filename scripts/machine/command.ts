@@ -14,9 +14,11 @@ export interface Answer {
 /** Asks a program something; whatever it does is an answer, also that it isn't there or says nothing for 10 s. */
 export function ask(program: string, ...args: string[]): Promise<Answer> {
   return new Promise((done) => {
-    execFile(program, args, { timeout: 10_000, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
+    const child = execFile(program, args, { timeout: 10_000, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
       done({ ok: !error, installed: error?.code !== 'ENOENT', stdout, stderr }),
     );
+    // kubectl would ask for a user's name, and wait.
+    child.stdin?.end();
   });
 }
 

@@ -4,6 +4,7 @@
  * in production; then the same with a plain Express app. Prints the requests sent and failed for each, and leaves nothing behind.
  */
 import { existsSync } from 'node:fs';
+import { packageOf } from '../chart/package.ts';
 import { Fault, run } from '../machine/terminal.ts';
 import { type Disruption, killing, ROLLBACK, replacements, restart } from '../measure/disruptions.ts';
 import { send, underLoad } from '../measure/load.ts';
@@ -27,7 +28,7 @@ run(async () => {
 function packagedVersion(): string {
   const version = argument('VERSION');
   if (!version) throw new Fault('VERSION is missing', 'Name what make package has built, as in VERSION=1.4.2');
-  const images = `dist/images-${version}.yaml`;
+  const { images } = packageOf(version);
   if (!existsSync(images)) throw new Fault(`${images} is missing`, `Build it with: make package VERSION=${version}`);
   return version;
 }

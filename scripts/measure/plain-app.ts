@@ -1,11 +1,13 @@
 /** Express as its documentation begins, for comparison: no probes, nothing done about a stop. */
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { packageOf } from '../chart/package.ts';
 import { kubectl } from '../cluster/commands.ts';
 import { freePorts } from '../cluster/outside.ts';
 import { Fault } from '../machine/terminal.ts';
 import { nodePortOf } from '../stand/ports.ts';
-import { answers, CHART, type Trial } from './trial.ts';
+import { CHART } from '../stand/values.ts';
+import { answers, type Trial } from './trial.ts';
 
 export const PLAIN = 'plain';
 
@@ -62,7 +64,7 @@ function imageWithExpress({ services, version }: Trial): string {
   const name = services.find((name) => existsSync(`services/${name}/package.json`));
   if (!name) throw new Fault('There is no service in Node.js whose image has Express in it');
   const values = parse(readFileSync(`${CHART}/values.yaml`, 'utf8'));
-  const images = parse(readFileSync(`dist/images-${version}.yaml`, 'utf8'));
+  const images = parse(readFileSync(packageOf(version).images, 'utf8'));
   const { registry } = images.serviceDefaults.image;
   return `${registry}/${values.services[name].image.repository}@${images.services[name].image.digest}`;
 }

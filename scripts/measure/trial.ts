@@ -3,14 +3,13 @@
  * cluster. Two replicas of each service, a PostgreSQL beside them, and all of it open to this machine.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { packageOf } from '../chart/package.ts';
 import { createNamespace, deleteNamespace, helm, kubectl } from '../cluster/commands.ts';
 import { freePorts, thisMachine } from '../cluster/outside.ts';
 import { nodePortOf } from '../stand/ports.ts';
 import { readStand } from '../stand/stand.ts';
-import { loadValues, type Values } from '../stand/values.ts';
+import { CHART, loadValues, type Values } from '../stand/values.ts';
 import { send } from './load.ts';
-
-export const CHART = 'helm/app';
 
 interface Pod {
   metadata: { name: string; deletionTimestamp?: string };
@@ -62,7 +61,7 @@ export class Trial {
 
   /** Installs the release and waits until every service answers; `settings` are as in helm's --set. */
   async install(...settings: string[]): Promise<void> {
-    const files = [`${CHART}/values-prod.yaml`, `dist/images-${this.version}.yaml`, '-'];
+    const files = [`${CHART}/values-prod.yaml`, packageOf(this.version).images, '-'];
     const values = files.flatMap((file) => ['--values', file]);
     const args = ['install', readStand().release, CHART, ...values, ...asFlags(settings), '--wait'];
     await helm(this.namespace, args, JSON.stringify(this.#installation(await thisMachine())));

@@ -70,7 +70,8 @@ describe('the rendered objects', function () {
   for (const environment of ENVIRONMENTS) {
     it(`of ${environment} have no empty lines, nulls or empty lists`, () => {
       const text = renderText({ environment });
-      expect(text.trimEnd()).to.not.match(/^[ \t]*$/m);
+      // Helm 4 puts a line between two objects.
+      for (const object of text.split(/^---$/m).slice(1)) expect(object.trim()).to.not.match(/^[ \t]*$/m);
       expect(parseManifests(text).flatMap((manifest) => junk(manifest, manifest.metadata.name))).to.deep.equal([]);
     });
 

@@ -10,8 +10,10 @@ describe('make deploy', () => {
   needsTools('helm', 'kubectl');
   let stand: StandCopy;
 
-  before(() => {
-    stand = new StandCopy('scripts', 'helm/app');
+  before(function () {
+    this.timeout(60_000);
+    stand = new StandCopy();
+    stand.install();
     for (const file of ['app-1.4.2.tgz', 'images-1.4.2.yaml']) stand.write(`dist/${file}`, '');
     const name = 'far-away';
     stand.write(
@@ -31,7 +33,7 @@ describe('make deploy', () => {
   const refusals: [what: string, variables: Record<string, string>, says: string][] = [
     ['no environment', { ENV: '' }, 'ENV is missing'],
     ['the environment of make dev', { ENV: 'local' }, 'ENV=local is what make dev runs'],
-    ['an unknown environment', { ENV: 'moon' }, 'There is no environment moon'],
+    ['an unknown environment', { ENV: 'moon' }, 'There is no environment moon. There are: local, prod, staging.'],
     ['no version', { VERSION: '' }, 'VERSION is missing'],
     ['a version that was not packaged', { VERSION: '9.9.9' }, 'Build them with: make package VERSION=9.9.9'],
     ['no context, though one is selected', { CONTEXT: '' }, 'CONTEXT is missing'],
@@ -41,10 +43,13 @@ describe('make deploy', () => {
   ];
   for (const [what, variables, says] of refusals)
     it(`refuses ${what}`, () => {
-      const settings = Object.entries({ ...SOUND, KUBECONFIG: stand.at('kubeconfig'), YES: '1', ...variables });
-      const assignments = settings.map(([name, value]) => `${name}=${value}`);
-      const { status, stderr } = stand.run('env', [...assignments, 'scripts/cluster/deploy.sh']);
+      const { status, stderr } = make('deploy', { ...SOUND, YES: '1', ...variables });
       expect(stderr).to.contain(says);
-      expect(status).to.equal(1);
+      expect(status).to.equal(2);
     }).timeout(20_000);
+
+  function make(target: string, variables: Record<string, string>) {
+    const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+    return stand.run('env', [`KUBECONFIG=${stand.at('kubeconfig')}`, 'make', target, ...assignments]);
+  }
 });

@@ -14,6 +14,7 @@ import { inFixtureStand, packageOnce, pods, VERSION } from './stand.ts';
 const NAMESPACE = 'external';
 const INSTALLATION = '.stand/installation.yaml';
 const FILES = '.stand/managed-postgres';
+const TYPESCRIPT = ['--conditions=source', '--require', 'ts-node/register'];
 
 const { name: stand, context } = readStand();
 const SERVER = `${stand}-managed-postgres`;
@@ -22,7 +23,7 @@ const { name: ROLE, existingSecret, ca } = parse(readFileSync('helm/app/values-s
 
 const kubectl = (...args: string[]): Promise<string> => kubectlIn(NAMESPACE, args);
 const managed = (...args: string[]): Promise<string> =>
-  capture('env', ['YES=1', 'scripts/cluster/managed-postgres.sh', ...args]);
+  capture('env', ['YES=1', 'node', ...TYPESCRIPT, 'scripts/make/managed-postgres.ts', ...args]);
 
 describe('staging, on a managed PostgreSQL with TLS', function () {
   this.bail(true);

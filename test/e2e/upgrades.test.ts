@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { killing, ROLLBACK, replacements } from '../../scripts/measure/disruptions.ts';
 import { type Load, send, underLoad } from '../../scripts/measure/load.ts';
-import { CHART, Trial } from '../../scripts/measure/trial.ts';
+import { Trial } from '../../scripts/measure/trial.ts';
 import { readStand } from '../../scripts/stand/stand.ts';
+import { CHART } from '../../scripts/stand/values.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
 import { complaints, inFixtureStand, packageOnce, pods, VERSION } from './stand.ts';

@@ -3,14 +3,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { readStand } from '../../scripts/stand/stand.ts';
 import { fixtureStand } from '../setup/fixture-stand.ts';
 import { needsTools } from '../setup/needs.ts';
-import type { StandCopy } from '../setup/stand-copy.ts';
+import { type StandCopy, VALUES } from '../setup/stand-copy.ts';
 
 /** A row of Tilt, and the images that it builds. */
 interface Row {
   Name: string;
+  DeployTarget: {
+    applyCmd?: { args: string[] };
+    portForwardTemplateSpec?: { forwards: { localPort: number; containerPort: number }[] };
+  };
   ImageTargets: {
     selector: string;
     overrideCommand?: object;
@@ -19,10 +24,18 @@ interface Row {
   }[];
 }
 
+interface Evaluation {
+  rows: Row[];
+  names: string[];
+  /** Those whose change lets Tilt read the Tiltfile again. */
+  files: string[];
+  error: string;
+}
+
 /** The fixture stand's Tiltfile as the real Tilt reads it; no cluster is asked for that. */
 describe('the Tiltfile', function () {
   this.timeout(60_000);
-  needsTools('tilt');
+  needsTools('tilt', 'helm');
   const { name: repository, context } = readStand();
   const dir = mkdtempSync(join(tmpdir(), 'tilt-'));
   const kubeconfig = join(dir, 'config');
@@ -30,6 +43,7 @@ describe('the Tiltfile', function () {
 
   before(function () {
     stand = fixtureStand();
+    stand.install();
     selectContext(context);
     const { rows, error } = evaluate();
     if (rows.length > 0 || !/extension/i.test(error)) return;
@@ -55,7 +69,7 @@ describe('the Tiltfile', function () {
     writeFileSync(kubeconfig, JSON.stringify(config));
   }
 
-  function evaluate(...args: string[]): { rows: Row[]; names: string[]; error: string } {
+  function evaluate(...args: string[]): Evaluation {
     const { stdout, stderr } = spawnSync('tilt', ['alpha', 'tiltfile-result', '--', ...args], {
       cwd: stand.root,
       encoding: 'utf8',
@@ -67,15 +81,21 @@ describe('the Tiltfile', function () {
     return {
       rows,
       names: rows.map(({ Name }) => Name),
+      files: result.ConfigFiles ?? [],
       error: stderr + (result.Error?.message ?? result.Error ?? ''),
     };
   }
 
-  function imagesOf(name: string, ...args: string[]): Row['ImageTargets'] {
+  function row(name: string, ...args: string[]): Row {
     const { rows, error } = evaluate(...args);
-    const release = rows.find((row) => row.Name === 'release');
-    if (!release) throw new Error(error);
-    return release.ImageTargets.filter(({ selector }) => selector.startsWith(`${repository}/${name}`));
+    const found = rows.find((row) => row.Name === name);
+    if (!found) throw new Error(error);
+    return found;
+  }
+
+  function imagesOf(name: string, ...args: string[]): Row['ImageTargets'] {
+    const isOurs = (selector: string): boolean => selector.startsWith(`${repository}/${name}`);
+    return row('release', ...args).ImageTargets.filter(({ selector }) => isOurs(selector));
   }
 
   it('has a row for the release, each service and the database', () => {
@@ -91,8 +111,70 @@ describe('the Tiltfile', function () {
     expect(evaluate('fornt').error).to.contain('There is no service fornt. There are: clock, front, store.');
   });
 
+  it('knows no service by what every object has', () => {
+    expect(evaluate('constructor').error).to.contain('There is no service constructor. There are:');
+  });
+
+  it('names what a service needs and was not asked for', () => {
+    expect(evaluate('front').error).to.contain('services.front needs store, which is disabled');
+  });
+
   it('says so when the environment is unknown', () => {
-    expect(evaluate('--environment', 'moon').error).to.contain('There is no environment moon');
+    expect(evaluate('--environment', 'moon').error).to.contain('There is no environment moon. There are: local');
+  });
+
+  it('is read again when the values or the names change', () => {
+    const files = ['cluster/ctlptl.yaml', 'cluster/namespace.yaml', VALUES, 'helm/app/values-staging.yaml'];
+    expect(evaluate('--environment', 'staging').files).to.include.members(files.map((file) => stand.at(file)));
+  });
+
+  describe('with debuggers', () => {
+    it('leads each to a port of its own', () => {
+      const { rows } = evaluate('--debug');
+      const ports = rows.flatMap(({ DeployTarget }) => DeployTarget.portForwardTemplateSpec?.forwards ?? []);
+      expect(ports.map(({ localPort, containerPort }) => [localPort, containerPort])).to.deep.equal([
+        [9229, 9229],
+        [9230, 9229],
+      ]);
+    });
+
+    it('keeps the variables that the values have', () => {
+      const values = stand.read(VALUES);
+      const own = { name: 'OWN', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } };
+      const changed = parse(values);
+      changed.serviceDefaults.env = [own];
+      stand.write(VALUES, stringify(changed));
+      const variables = variablesOf('store', deployedWith('--debug'));
+      stand.write(VALUES, values);
+      expect(variables).to.deep.include.members([own]);
+      expect(variables.map(({ name }) => name)).to.include('NODE_DEBUG_OPTION');
+    });
+
+    /** The objects that helm makes with the flags it is called with. */
+    function deployedWith(...args: string[]): string {
+      const command = row('release', ...args).DeployTarget.applyCmd?.args ?? [];
+      const flags = command.filter((argument) => /^--(values|set)/.test(argument));
+      const tag = ['--set-string', 'serviceDefaults.image.tag=1'];
+      const { stdout, stderr } = stand.run('helm', ['template', 'stand', 'helm/app', ...flags, ...tag]);
+      if (!stdout) throw new Error(stderr);
+      return stdout;
+    }
+
+    function variablesOf(service: string, manifests: string): { name: string }[] {
+      const objects = parseAllDocuments(manifests).map((document) => document.toJS());
+      const found = objects.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === service);
+      return found.spec.template.spec.containers[0].env;
+    }
+  });
+
+  it('builds once what the services have in common', () => {
+    for (const [environment, targets] of [
+      ['local', ['dev']],
+      ['staging', ['build', 'prod']],
+    ] as const) {
+      const images = imagesOf('node/', '--environment', environment);
+      expect(images.map(({ selector }) => selector)).to.have.members(targets.map((it) => `${repository}/node/${it}`));
+    }
   });
 
   it('has no local database in staging', () => {

@@ -1,0 +1,84 @@
+/**
+ * What the Tiltfile asks, as JSON, so that it works out nothing by itself:
+ *   tilt.ts [--environment staging] [--debug] [SERVICE …]
+ * What is wrong is an answer as well, as `fault`: Tilt would hide the words of a program that fails among its own.
+ */
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { inspectorPort } from '../stand/ports.ts';
+import { CLUSTER_FILE, NAMESPACE_FILE, readStand } from '../stand/stand.ts';
+import { loadValues, type ServiceValues, valuesFiles } from '../stand/values.ts';
+import { baseImages } from './images.ts';
+
+interface Settings {
+  environment: string;
+  /** The services to run; empty for those that the values enable. */
+  selected: string[];
+  debug: boolean;
+}
+
+interface Row {
+  name: string;
+  /** The repository of its image. */
+  image: string;
+  port: number;
+  /** On the chassis, in TypeScript under nodemon: its saves go into the running container. */
+  isNode: boolean;
+  /** Where its debugger is on localhost; null without one. */
+  inspector: number | null;
+}
+
+type Services = [name: string, values: ServiceValues][];
+
+/** The container's, whose port is forwarded. */
+const DEBUG_OPTION = { name: 'NODE_DEBUG_OPTION', value: '--inspect=0.0.0.0:9229' };
+
+const { values, positionals: selected } = parseArgs({
+  allowPositionals: true,
+  options: { environment: { type: 'string', default: 'local' }, debug: { type: 'boolean', default: false } },
+});
+// Whatever comes of it: Tilt asks again when one of these changes.
+const files = [CLUSTER_FILE, NAMESPACE_FILE, ...valuesFiles(values.environment)];
+console.log(JSON.stringify({ files, ...factsOrFault({ ...values, selected }) }));
+
+function factsOrFault(settings: Settings): object {
+  try {
+    return facts(settings);
+  } catch (error) {
+    return { fault: (error as Error).message };
+  }
+}
+
+/** @throws with a sentence when the environment or a service is unknown, or a needed service is off */
+function facts({ environment, selected, debug }: Settings): object {
+  const { context, namespace, release } = readStand();
+  const { services, postgresql } = loadValues(environment, selected);
+  const all = Object.entries(services);
+  const enabled = all.filter(([, { enabled }]) => enabled);
+  return {
+    ...{ context, namespace, release },
+    baseImages: baseImages(),
+    services: enabled.map(([name, { image, port }]): Row => {
+      const inspector = debug && isNode(name) ? inspectorPort(port) : null;
+      return { name, image: image.repository, port, isNode: isNode(name), inspector };
+    }),
+    hasDatabase: postgresql.enabled,
+    helmFlags: [...(selected.length > 0 ? selectionFlags(all) : []), ...(debug ? debugFlags(enabled) : [])],
+  };
+}
+
+function selectionFlags(services: Services): string[] {
+  return services.map(([name, { enabled }]) => `--set=services.${name}.enabled=${enabled}`);
+}
+
+/** nodemon starts each service with Node's inspector. Helm replaces lists, so each flag has all of the service's. */
+function debugFlags(services: Services): string[] {
+  return services.flatMap(([name, { env }]) => {
+    const others = env.filter((variable) => variable.name !== DEBUG_OPTION.name);
+    return isNode(name) ? [`--set-json=services.${name}.env=${JSON.stringify([...others, DEBUG_OPTION])}`] : [];
+  });
+}
+
+function isNode(service: string): boolean {
+  return existsSync(`services/${service}/package.json`);
+}

@@ -1,0 +1,37 @@
+/** make package: the prod image of every service, pushed to a registry, and the chart that runs them, in dist/. */
+import { isVersion, packageOf, writePackage } from '../chart/package.ts';
+import { buildBaseImages, releaseImage } from '../cluster/images.ts';
+import { ask } from '../machine/command.ts';
+import { Fault, run, say } from '../machine/terminal.ts';
+import { needTools } from '../machine/tools.ts';
+import { argument } from '../stand/arguments.ts';
+import { readStand } from '../stand/stand.ts';
+import { loadDefaults } from '../stand/values.ts';
+
+run(async () => {
+  const version = argument('VERSION');
+  const registry = argument('REGISTRY') || readStand().registry.address;
+  if (!isVersion(version))
+    throw new Fault('VERSION is missing or no semantic version', 'Name the version to build, as in VERSION=1.4.2');
+  needTools('helm');
+  // Unlike the cluster's, the engine that builds may be on another machine.
+  if (!(await ask('docker', 'info')).ok) throw new Fault('No Docker engine answers', 'Start Docker, then try again.');
+
+  await writePackage(version, registry, await releaseImages(version, registry));
+  const { chart, images } = packageOf(version);
+  say(`✓ ${chart}, ${images}`);
+});
+
+/** The images' digests, by service. */
+async function releaseImages(version: string, registry: string): Promise<Record<string, string>> {
+  const digests: Record<string, string> = {};
+  await buildBaseImages();
+  for (const [name, { image }] of Object.entries(loadDefaults().services)) {
+    const repository = `${registry}/${image.repository}`;
+    // A tag has no +.
+    const tag = version.replace('+', '_');
+    say(`== ${repository}:${tag}`);
+    digests[name] = await releaseImage(name, repository, tag);
+  }
+  return digests;
+}
