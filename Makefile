@@ -50,12 +50,10 @@ types-watch: packages ## Check types after every save
 ##@ Services
 
 new-service: packages ## Make a service: NAME=payments, and DATABASE=1 for one with tables
-	@$(RUN) scripts/services/new.ts
-	@$(RUN) scripts/make/docs.ts
+	@$(RUN) scripts/make/new-service.ts
 
 remove-service: packages ## Remove a service: NAME=payments
-	@$(RUN) scripts/services/remove.ts
-	@$(RUN) scripts/make/docs.ts
+	@$(RUN) scripts/make/remove-service.ts
 
 ##@ The cluster
 

@@ -2,7 +2,7 @@
  * docs/values.md, what each value of the chart is, and docs/environments.md, what differs between the environments.
  * Everything in them comes from the values files and their schema, so a test can hold them to be current.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { CHART, environments, isMap, merge, own } from '../stand/values.ts';
@@ -42,6 +42,11 @@ export function generate(): Record<string, string> {
     'docs/values.md': valuesDocument(readYaml('values.schema.json'), values),
     'docs/environments.md': environmentsDocument(values, overrides),
   };
+}
+
+/** Brings the documents up to date. */
+export function writeDocuments(): void {
+  for (const [file, text] of Object.entries(generate())) writeFileSync(file, text);
 }
 
 export function valuesDocument(schema: Schema, values: Tree): string {

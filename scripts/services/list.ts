@@ -1,23 +1,14 @@
 /**
- * What makes a service: its folder, its chart folder and its entries in the values files, which are edited as text, so
- * that comments and formatting stay.
+ * The list of services: their entries in the chart's values files. Edited as text, so that comments and layout stay.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { parse, stringify } from 'yaml';
+import { isMap, isScalar, isSeq, parse, parseDocument, type Scalar, stringify, type YAMLSeq } from 'yaml';
+import { Fault } from '../machine/terminal.ts';
+import { DEFAULTS, environments, valuesFile } from '../stand/values.ts';
 
-const CHART = 'helm/app';
-export const VALUES = `${CHART}/values.yaml`;
-export const LOCAL_VALUES = `${CHART}/values-local.yaml`;
-
-const NAME = /^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$/;
-
-/** The stand's own folders, labels and rows in Tilt, what git or Docker leave out, and what YAML takes for no name. */
-const RESERVED = [
-  ...['chassis', 'postgresql', 'release', 'types', 'tests', 'helm-test', 'test', 'dist'],
-  ...['null', 'true', 'false', 'yes', 'no', 'on', 'off', 'y', 'n'],
-];
+export const VALUES = DEFAULTS;
+export const LOCAL_VALUES = valuesFile('local');
 
 /** `services:` with the lines under it. */
 const SECTION = /^services:.*\n(?: .*\n|\n(?= ))*/m;
@@ -31,68 +22,79 @@ export interface Entry {
   uses?: string[];
 }
 
-export const folder = (name: string): string => `services/${name}`;
-export const chartFolder = (name: string): string => `${CHART}/templates/${name}`;
-
-/** @throws with a sentence when no service may have this name */
-export function checkName(name: string): void {
-  if (!name) throw new Error('NAME is missing, as in NAME=payments');
-  if (!NAME.test(name))
-    throw new Error(`${name} can't be a name: use lower-case letters, digits and dashes, 31 at most`);
-  if (RESERVED.includes(name)) throw new Error(`${name} can't be a name: it has a meaning of its own here`);
-}
-
 /** A values file's entries under `services`, by name. */
 export function readEntries(file: string): Map<string, Entry> {
   return entriesOf(readFileSync(file, 'utf8'));
 }
 
 /** values.yaml and what each environment changes of it. */
-export function valuesFiles(): string[] {
-  return readdirSync(CHART).flatMap((file) => (/^values.*\.yaml$/.test(file) ? [`${CHART}/${file}`] : []));
-}
+export const valuesFiles = (): string[] => [VALUES, ...environments().map(valuesFile)];
 
-/** Where there is something of the service, whole or not. */
-export function findParts(name: string): string[] {
-  const folders = [folder(name), chartFolder(name)].filter(existsSync);
-  return [...folders, ...valuesFiles().filter((file) => readEntries(file).has(name))];
-}
-
-/** Puts an entry at the end of the list. */
+/** Puts an entry at the end of the list. @throws {Fault} when the file's layout is another */
 export function addEntry(file: string, name: string, entry: Entry): void {
-  const expected = readEntries(file).set(name, entry);
+  const text = readFileSync(file, 'utf8');
   const lines = stringify({ [name]: entry }).replace(/^(?=.)/gm, '  ');
-  edit(file, expected, (section) => section.replace(/^services: \{\}/, 'services:') + lines);
+  const changed = text.replace(SECTION, (section) => section.replace(/^services: \{\}/, 'services:') + lines);
+  writeFileSync(file, checked(file, changed, entriesOf(text).set(name, entry)));
 }
 
-export function removeEntry(file: string, name: string): void {
-  const expected = readEntries(file);
+/** Takes a service out of values files, and out of what others use: of all of them, or where one can't be edited, of none. */
+export function removeEntries(name: string, files = valuesFiles()): void {
+  const texts = files.map((file) => [file, without(name, file)] as const);
+  for (const [file, text] of texts) writeFileSync(file, text);
+}
+
+function without(name: string, file: string): string {
+  const text = readFileSync(file, 'utf8');
+  const expected = entriesOf(text);
   expected.delete(name);
+  for (const entry of expected.values()) if (entry.uses) entry.uses = entry.uses.filter((callee) => callee !== name);
+  return checked(file, withoutUses(withoutEntry(text, name, expected.size === 0), name), expected);
+}
+
+function withoutEntry(text: string, name: string, isLast: boolean): string {
   const entry = new RegExp(`^ {2}${name}:.*\\n(?: {3}.*\\n|\\n(?= {3}))*`, 'm');
   // `services:` alone would be null, which takes the whole list away from Helm.
-  const head = expected.size > 0 ? 'services:' : 'services: {}';
-  edit(file, expected, (section) => section.replace(entry, '').replace(/^services:/, head));
+  const head = isLast ? 'services: {}' : 'services:';
+  return text.replace(SECTION, (section) => section.replace(entry, '').replace(/^services:(?! \{\})/, head));
 }
 
-/** Brings package-lock.json and the workspaces' links in node_modules up to date. */
-export function install(): void {
-  try {
-    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-  } catch {
-    throw new Error('npm install failed');
+function withoutUses(text: string, name: string): string {
+  const services = parseDocument(text).get('services');
+  for (const { value } of isMap(services) ? services.items : []) {
+    const uses = isMap(value) && value.get('uses');
+    const index = isSeq(uses) ? uses.items.findIndex((item) => isScalar(item) && item.value === name) : -1;
+    if (index >= 0) return withoutUses(withoutItem(text, uses as YAMLSeq<Scalar>, index), name);
   }
+  return text;
 }
 
-/** Writes the changed list, if it then reads as it should. */
-function edit(file: string, expected: Map<string, Entry>, change: (section: string) => string): void {
-  const text = readFileSync(file, 'utf8').replace(SECTION, change);
-  if (!isDeepStrictEqual(entriesOf(text), expected))
-    throw new Error(
-      `${file} has services in a layout that this can't edit: two spaces per level, each service on lines of its own`,
-    );
-  writeFileSync(file, text);
+/** Cuts one item out of a list, whether that is written [a, b] or as a line for each. */
+function withoutItem(text: string, { items, flow, range: listRange }: YAMLSeq<Scalar>, index: number): string {
+  const startOf = (item?: Scalar): number | undefined => item?.range?.[0];
+  const endOf = (item?: Scalar): number | undefined => item?.range?.[1];
+  const start = startOf(items[index]) ?? 0;
+  const end = endOf(items[index]) ?? 0;
+  if (flow) {
+    const isLast = index === items.length - 1;
+    return cut(text, isLast ? (endOf(items[index - 1]) ?? start) : start, startOf(items[index + 1]) ?? end);
+  }
+  const rest = cut(text, text.lastIndexOf('\n', start) + 1, text.indexOf('\n', end) + 1);
+  if (items.length > 1) return rest;
+  const colon = text.lastIndexOf(':', listRange?.[0]) + 1;
+  return `${rest.slice(0, colon)} []${rest.slice(colon)}`;
+}
+
+const cut = (text: string, start: number, end: number): string => text.slice(0, start) + text.slice(end);
+
+/** The text of a values file, where its list reads as it should. */
+function checked(file: string, text: string, expected: Map<string, Entry>): string {
+  const isWhole = parseDocument(text).errors.length === 0;
+  if (isWhole && isDeepStrictEqual(entriesOf(text), expected)) return text;
+  throw new Fault(
+    `${file} has services in a layout that this can't edit`,
+    'It edits two spaces per level, and each service on lines of its own.',
+  );
 }
 
 function entriesOf(text: string): Map<string, Entry> {

@@ -28,7 +28,8 @@ export interface Values {
 type Tree = Record<string, unknown>;
 
 export const CHART = 'helm/app';
-const DEFAULTS = `${CHART}/values.yaml`;
+/** Of all environments. */
+export const DEFAULTS = `${CHART}/values.yaml`;
 
 /**
  * The chart's values for an environment, each service with the defaults filled in. `selected`, where not empty, says
@@ -132,7 +133,7 @@ export function merge(base: unknown, over: unknown): unknown {
   return Object.fromEntries([...keys].map((key) => [key, merge(own(base, key), own(over, key))]));
 }
 
-/** A map's own value: a service may be called `constructor`, which every object has. */
+/** A map's own value, and not that which every object has, such as `constructor`. */
 export function own<T>(map: Record<string, T>, key: string): T | undefined {
   return Object.hasOwn(map, key) ? map[key] : undefined;
 }

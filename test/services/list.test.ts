@@ -1,7 +1,6 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { addEntry, checkName, removeEntry } from '../../scripts/services/list.ts';
-import { fixtureStand } from '../setup/fixture-stand.ts';
+import { addEntry, removeEntries } from '../../scripts/services/list.ts';
 import { LOCAL_VALUES, StandCopy, VALUES } from '../setup/stand-copy.ts';
 import { findFaults } from './faults.ts';
 
@@ -11,7 +10,7 @@ describe('the list of services', () => {
   describe('with payments', () => {
     let stand: StandCopy;
     beforeEach(() => {
-      stand = fixtureStand();
+      stand = new StandCopy('services', 'helm/app');
       stand.write('services/payments/Dockerfile', 'FROM scratch AS dev\nFROM dev AS prod\n');
       stand.write('helm/app/templates/payments/payments.yaml', '');
       setPayments(VALUES, { port: 8089 });
@@ -83,9 +82,9 @@ describe('the list of services', () => {
 });
 
 describe('an entry in the list of services', () => {
-  const stand = new StandCopy('helm/app');
-  const file = stand.at('values.yaml');
-  after(() => stand.remove());
+  const copy = new StandCopy('helm/app');
+  const file = copy.at('values.yaml');
+  after(() => copy.remove());
 
   const entry = { port: 8083, image: { repository: 'stand/payments' } };
   const lines = '  payments:\n    port: 8083\n    image:\n      repository: stand/payments\n';
@@ -105,7 +104,7 @@ describe('an entry in the list of services', () => {
       writeFileSync(file, before + behind);
       addEntry(file, 'payments', entry);
       expect(readFileSync(file, 'utf8')).to.equal(before + lines + behind);
-      removeEntry(file, 'payments');
+      removeEntries('payments', [file]);
       expect(readFileSync(file, 'utf8')).to.equal(before + behind);
     });
 
@@ -113,13 +112,13 @@ describe('an entry in the list of services', () => {
     writeFileSync(file, 'services: {}\n\nb: 1\n');
     addEntry(file, 'payments', entry);
     expect(readFileSync(file, 'utf8')).to.equal(`services:\n${lines}\nb: 1\n`);
-    removeEntry(file, 'payments');
+    removeEntries('payments', [file]);
     expect(readFileSync(file, 'utf8')).to.equal('services: {}\n\nb: 1\n');
   });
 
   it('goes out from between others', () => {
     writeFileSync(file, `services:\n  web:\n    port: 1\n${lines}  payments-2:\n    port: 2\n`);
-    removeEntry(file, 'payments');
+    removeEntries('payments', [file]);
     expect(readFileSync(file, 'utf8')).to.equal('services:\n  web:\n    port: 1\n  payments-2:\n    port: 2\n');
   });
 
@@ -134,40 +133,32 @@ describe('an entry in the list of services', () => {
       expect(() => addEntry(file, 'payments', entry)).to.throw();
       expect(readFileSync(file, 'utf8')).to.equal(text);
     });
-});
 
-describe('the name of a service', () => {
-  for (const name of ['a', 'payments', 'user-data', 'v2', `p${'a'.repeat(30)}`])
-    it(`is ${name}`, () => checkName(name));
-
-  for (const name of ['', 'Payments', 'pay_ments', '9pay', '-pay', 'pay-', 'pä', '../x', 'a b', `p${'a'.repeat(31)}`])
-    it(`is not "${name}"`, () => expect(() => checkName(name)).to.throw(name));
-
-  for (const name of ['chassis', 'postgresql', 'release', 'helm-test', 'dist', 'null', 'on'])
-    it(`is not ${name}, which has a meaning`, () => expect(() => checkName(name)).to.throw('it has a meaning'));
-});
-
-describe('the templates of new services', () => {
-  const services = readdirSync('services').map((name) => ({ name, dir: `services/${name}` }));
-
-  for (const file of ['Dockerfile', 'nodemon.json', 'tsconfig.build.json'])
-    it(`have a ${file} as a service has it`, () => {
-      const read = (path: string, name: string): string =>
-        readFileSync(path, 'utf8')
-          .replaceAll(new RegExp(`\\b${name}\\b`, 'g'), 'NAME')
-          .replace(/^COPY .*\/migrations\n/m, '');
-      const having = services.filter(({ dir }) => existsSync(`${dir}/${file}`));
-      const theirs = having.map(({ name, dir }) => read(`${dir}/${file}`, name));
-      expect(theirs).to.include(read(`templates/service/${file}`, 'NAME'));
+  const lists: Record<string, [before: string, after: string]> = {
+    'one of several': ['    uses: [web, payments, orders] # why\n', '    uses: [web, orders] # why\n'],
+    'the first': ['    uses: [ payments, web ]\n', '    uses: [ web ]\n'],
+    'the last': ['    uses: ["web", "payments"]\n    port: 1\n', '    uses: ["web"]\n    port: 1\n'],
+    'the only one': ['    uses: [payments]\n', '    uses: []\n'],
+    'one of several lines': [
+      '    uses:\n      # first\n      - web # a\n      - payments # b\n      - orders\n',
+      '    uses:\n      # first\n      - web # a\n      - orders\n',
+    ],
+    'the only line': ['    uses: # why\n      - payments\n    port: 1\n', '    uses: [] # why\n    port: 1\n'],
+    'in two lists': ['    uses: [payments]\n  b:\n    uses: [a, payments]\n', '    uses: []\n  b:\n    uses: [a]\n'],
+    nowhere: ['    uses: [payments-2]\n    env: [payments]\n', '    uses: [payments-2]\n    env: [payments]\n'],
+  };
+  for (const [what, [before, after]] of Object.entries(lists))
+    it(`is taken out of what others use: ${what}`, () => {
+      writeFileSync(file, `# all\nservices:\n${lines}  a:\n${before}\n# end\n`);
+      removeEntries('payments', [file]);
+      expect(readFileSync(file, 'utf8')).to.equal(`# all\nservices:\n  a:\n${after}\n# end\n`);
     });
 
-  for (const template of ['service', 'database'])
-    it(`name the versions that the services name, in ${template}`, () => {
-      const read = (dir: string): [string, string][] => {
-        const { dependencies, devDependencies } = JSON.parse(readFileSync(`${dir}/package.json`, 'utf8'));
-        return Object.entries({ ...dependencies, ...devDependencies });
-      };
-      const theirs = services.flatMap(({ dir }) => (existsSync(`${dir}/package.json`) ? read(dir) : []));
-      expect(theirs).to.deep.include.members(read(`templates/${template}`));
-    });
+  it('stays in all files when one of them can’t be edited', () => {
+    const other = copy.at('values-local.yaml');
+    writeFileSync(file, `services:\n${lines}`);
+    writeFileSync(other, 'services: {payments: {port: 1}}\n');
+    expect(() => removeEntries('payments', [file, other])).to.throw("in a layout that this can't edit");
+    expect(readFileSync(file, 'utf8')).to.equal(`services:\n${lines}`);
+  });
 });

@@ -1,6 +1,8 @@
 import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { chartFile } from '../../scripts/services/folders.ts';
+import { copyTemplates } from '../../scripts/services/templates.ts';
 import { StandCopy } from './stand-copy.ts';
 
 const FIXTURES = 'test/fixtures/services';
@@ -18,16 +20,12 @@ interface Entry {
 export function fixtureStand(...without: string[]): StandCopy {
   const stand = new StandCopy();
   removeServices(stand);
-  instantiate(stand, 'templates/service', 'front');
-  instantiate(stand, 'templates/service', 'store');
-  instantiate(stand, 'templates/database', 'store');
+  copyTemplates(['service'], 'front', stand.at('services/front'));
+  copyTemplates(['service', 'database'], 'store', stand.at('services/store'));
   for (const name of ['front', 'clock'])
     cpSync(join(FIXTURES, name), stand.at(`services/${name}`), { recursive: true });
   // The template's test is about the template's routes.
   stand.remove('services/front/test');
-  // As make new-service does without DATABASE=1.
-  const dockerfile = 'services/front/Dockerfile';
-  stand.write(dockerfile, stand.read(dockerfile).replace(/^COPY .*migrations\n/m, ''));
   listServices(stand, without);
   return stand;
 }
@@ -42,15 +40,6 @@ function removeServices(stand: StandCopy): void {
   }
 }
 
-/** A template's files with the name for each NAME, as make new-service writes them. */
-function instantiate(stand: StandCopy, template: string, name: string): void {
-  const named = (text: string): string => text.replace(/(?<![A-Z])NAME(?![A-Z])/g, name);
-  for (const path of readdirSync(template, { recursive: true, encoding: 'utf8' })) {
-    const source = join(template, path);
-    if (statSync(source).isFile()) stand.write(`services/${name}/${named(path)}`, named(readFileSync(source, 'utf8')));
-  }
-}
-
 /** Writes the values and the chart's folders. */
 function listServices(stand: StandCopy, without: string[]): void {
   for (const file of readdirSync(stand.at('helm/app')).filter((name) => /^values.*\.yaml$/.test(name))) {
@@ -60,11 +49,7 @@ function listServices(stand: StandCopy, without: string[]): void {
     const known = (names: string[] = []): string[] => names.filter((name) => !without.includes(name));
     for (const service of Object.values<Entry>(services)) if (service.uses) service.uses = known(service.uses);
     stand.replaceServices(`helm/app/${file}`, services);
-    for (const name of Object.keys(services))
-      stand.write(
-        `helm/app/templates/${name}/${name}.yaml`,
-        `{{- include "app.workload" (dict "root" $ "name" "${name}") }}\n`,
-      );
+    for (const name of Object.keys(services)) stand.write(...chartFile(name));
   }
   for (const name of without) stand.remove(`services/${name}`);
 }
