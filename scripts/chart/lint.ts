@@ -1,7 +1,8 @@
 /** Whether the chart is valid, asked of nothing but helm and kubeconform: no network, no cluster. */
+
+import { readNames } from '../facts/names.ts';
+import { CHART } from '../facts/values.ts';
 import { capture } from '../machine/command.ts';
-import { readStand } from '../stand/stand.ts';
-import { CHART } from '../stand/values.ts';
 
 const SCHEMAS = 'helm/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json';
 /** Stands for the image tag that comes with each deployment. */
@@ -14,7 +15,7 @@ const TAG = '0.0.0-lint';
  * @throws with what is wrong
  */
 export async function lintChart(values: string): Promise<string> {
-  const { release, namespace } = readStand();
+  const { release, namespace } = readNames();
   const settings = ['--values', values, '--set-string', `serviceDefaults.image.tag=${TAG}`];
   await capture('helm', ['lint', '--strict', '--quiet', CHART, ...settings]);
   const manifests = await capture('helm', ['template', release, CHART, '--namespace', namespace, ...settings]);

@@ -1,8 +1,8 @@
 /** What make package leaves in dist/, by version, and make deploy takes from there. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
+import { CHART } from '../facts/values.ts';
 import { capture } from '../machine/command.ts';
-import { CHART } from '../stand/values.ts';
 
 const FOLDER = 'dist';
 /** https://semver.org, which Helm asks of a chart's version. */

@@ -7,8 +7,9 @@
  * and nulls are errors, as is a `status`, which no chart sets. A new kind in the chart needs a line in KINDS.
  * HTTPRoute is no part of Kubernetes: httproute-gateway-v1.json is kept by hand, with the fields that the chart uses.
  */
+
+import { readNames } from '../facts/names.ts';
 import { capture } from '../machine/command.ts';
-import { readStand } from '../stand/stand.ts';
 
 const KINDS = [
   'v1/Pod',
@@ -51,7 +52,7 @@ export async function generateSchemas(): Promise<Record<string, string>> {
 }
 
 async function readCluster(): Promise<Definitions> {
-  const answer = await capture('kubectl', ['--context', readStand().context, 'get', '--raw', '/openapi/v2']);
+  const answer = await capture('kubectl', ['--context', readNames().context, 'get', '--raw', '/openapi/v2']);
   const { definitions } = JSON.parse(answer);
   // The cluster calls it a string but takes `cpu: 2` as well.
   definitions[QUANTITY].type = ['string', 'number'];
@@ -115,7 +116,7 @@ function close(schema: Schema = {}): object {
   };
 }
 
-/** What may stand beside the known fields: nothing, unless the cluster says otherwise. */
+/** What may be beside the known fields: nothing, unless the cluster says otherwise. */
 function furtherFields({ properties, additionalProperties, ...schema }: Schema): object | boolean | undefined {
   if (typeof additionalProperties === 'object') return close(additionalProperties);
   const closed = properties && !schema['x-kubernetes-preserve-unknown-fields'];

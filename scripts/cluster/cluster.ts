@@ -5,12 +5,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
 import { ask, capture, perform } from '../machine/command.ts';
 import { findEngine, isEngine } from '../machine/engine.ts';
 import { describeListener, isTaken } from '../machine/ports.ts';
 import { confirm, Fault, say } from '../machine/terminal.ts';
 import { needTools } from '../machine/tools.ts';
-import { CLUSTER_FILE, NAMESPACE_FILE, readStand } from '../stand/stand.ts';
 
 const ANNOTATION = 'cluster-file';
 const READY_LIMIT_MS = 120_000;
@@ -20,18 +20,18 @@ const POLL_MS = 500;
 export async function startCluster(): Promise<void> {
   await needEngine();
   needTools('kubectl', 'kind', 'ctlptl');
-  if (await exists(readStand().node)) await resume();
+  if (await exists(readNames().node)) await resume();
   else await create();
   await kubectl('apply', '--filename', NAMESPACE_FILE);
-  await kubectl('annotate', '--overwrite', 'namespace', readStand().namespace, `${ANNOTATION}=${fingerprint()}`);
-  const { context, registry } = readStand();
+  await kubectl('annotate', '--overwrite', 'namespace', readNames().namespace, `${ANNOTATION}=${fingerprint()}`);
+  const { context, registry } = readNames();
   say(`✓ cluster ${context}, registry ${registry.address}`);
 }
 
 /** Takes Tilt's deployment down; the cluster and the database's volume stay. @throws {Fault} */
 export async function stopDeployment(): Promise<void> {
   await needEngine();
-  const { context, node } = readStand();
+  const { context, node } = readNames();
   if (!(await exists(node))) return say(`There is no cluster ${context}.`);
   needTools('tilt');
   await perform('tilt', 'down', '--context', context);
@@ -41,7 +41,7 @@ export async function stopDeployment(): Promise<void> {
 /** Deletes both, with all data; asks first. @throws {Fault} */
 export async function deleteCluster(): Promise<void> {
   await needEngine();
-  const { context, node, registry } = readStand();
+  const { context, node, registry } = readNames();
   const [hasCluster, hasRegistry] = [await exists(node), await exists(registry.name)];
   if (!hasCluster && !hasRegistry) return say('There is nothing to delete.');
   needTools('kubectl', 'kind', 'ctlptl');
@@ -61,14 +61,14 @@ const exists = async (container: string): Promise<boolean> =>
 
 async function create(): Promise<void> {
   await refuseTakenPorts();
-  const { context, registry } = readStand();
+  const { context, registry } = readNames();
   say(`Creating cluster ${context} and registry ${registry.address} …`);
   await keepingContext(() => perform('ctlptl', 'apply', '--filename', CLUSTER_FILE));
 }
 
 /** Docker does not start a kind cluster again by itself after a restart of the machine. */
 async function resume(): Promise<void> {
-  const { context, node, registry } = readStand();
+  const { context, node, registry } = readNames();
   const hasRegistry = await exists(registry.name);
   for (const container of hasRegistry ? [registry.name, node] : [node]) await startContainer(container);
   await findContext();
@@ -94,7 +94,7 @@ async function startContainer(name: string): Promise<void> {
 
 /** As kind writes it; lost with the kubeconfig that it was in. */
 async function findContext(): Promise<void> {
-  const { name, context } = readStand();
+  const { name, context } = readNames();
   const { stdout } = await ask('kubectl', 'config', 'get-contexts', '--output', 'name');
   if (stdout.split('\n').includes(context)) return;
   say(`kube context ${context} is missing: exporting it again`);
@@ -102,7 +102,7 @@ async function findContext(): Promise<void> {
 }
 
 async function untilReady(): Promise<void> {
-  const { context } = readStand();
+  const { context } = readNames();
   const end = Date.now() + READY_LIMIT_MS;
   while (!(await ask('kubectl', '--context', context, 'get', '--raw', '/readyz')).ok) {
     if (Date.now() > end) throw new Fault(`Cluster ${context} does not answer`, 'Make a new one: make clean cluster');
@@ -111,7 +111,7 @@ async function untilReady(): Promise<void> {
 }
 
 async function refuseTakenPorts(): Promise<void> {
-  const { registry, portMappings } = readStand();
+  const { registry, portMappings } = readNames();
   const wanted = portMappings.map(({ hostPort }) => hostPort);
   if (!(await exists(registry.name))) wanted.push(registry.port);
   const areTaken = await Promise.all(wanted.map(isTaken));
@@ -127,7 +127,7 @@ async function keepingContext(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } finally {
-    if (before && before !== readStand().context) await ask('kubectl', 'config', 'use-context', before);
+    if (before && before !== readNames().context) await ask('kubectl', 'config', 'use-context', before);
   }
 }
 
@@ -135,8 +135,8 @@ const fingerprint = (): string => createHash('sha256').update(readFileSync(CLUST
 
 async function appliedFingerprint(): Promise<string> {
   const path = `jsonpath={.metadata.annotations.${ANNOTATION}}`;
-  const { context, namespace } = readStand();
+  const { context, namespace } = readNames();
   return (await ask('kubectl', '--context', context, 'get', 'namespace', namespace, '--output', path)).stdout;
 }
 
-const kubectl = (...args: string[]): Promise<string> => capture('kubectl', ['--context', readStand().context, ...args]);
+const kubectl = (...args: string[]): Promise<string> => capture('kubectl', ['--context', readNames().context, ...args]);

@@ -1,14 +1,15 @@
 /** kubectl and helm in the stand's own cluster: never another kube context, whichever is selected. */
+
+import { readNames } from '../facts/names.ts';
 import { capture } from '../machine/command.ts';
-import { readStand } from '../stand/stand.ts';
 
 /** What kubectl prints; `input` is what `--filename -` reads. @throws with what it said */
 export const kubectl = (namespace: string, args: string[], input?: string): Promise<string> =>
-  capture('kubectl', ['--context', readStand().context, '--namespace', namespace, ...args], input);
+  capture('kubectl', ['--context', readNames().context, '--namespace', namespace, ...args], input);
 
 /** What helm prints; `input` is what `--values -` reads. @throws with what it said */
 export const helm = (namespace: string, args: string[], input?: string): Promise<string> =>
-  capture('helm', ['--kube-context', readStand().context, '--namespace', namespace, ...args], input);
+  capture('helm', ['--kube-context', readNames().context, '--namespace', namespace, ...args], input);
 
 /** A new, empty namespace, as restricted as the stand's; one that an aborted run has left behind goes first. */
 export async function createNamespace(name: string): Promise<void> {

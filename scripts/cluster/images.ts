@@ -1,13 +1,13 @@
 /** The services' images as they are released. */
 import { readFileSync } from 'node:fs';
+import { readNames } from '../facts/names.ts';
 import { capture } from '../machine/command.ts';
-import { readStand } from '../stand/stand.ts';
 
 const BASE_FILE = 'services/Dockerfile';
 const RELEASE_TARGETS = ['build', 'prod'];
 
 /** What the Node.js services' Dockerfiles begin with is called so, and then by the target in services/Dockerfile. */
-export const baseImages = (): string => `${readStand().name}/node/`;
+export const baseImages = (): string => `${readNames().name}/node/`;
 
 const docker = (args: string[], input?: string): Promise<string> => capture('docker', args, input);
 

@@ -6,9 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readNames } from '../facts/names.ts';
 import { ask, capture, which } from '../machine/command.ts';
 import { confirm, Fault, say } from '../machine/terminal.ts';
-import { readStand } from '../stand/stand.ts';
 
 const IMAGE = 'postgres:18-bookworm';
 /** The Docker network of kind's nodes. */
@@ -22,7 +22,7 @@ hostssl all all all scram-sha-256
 `;
 
 /** Of the container, and in the certificate. */
-const server = (): string => `${readStand().name}-managed-postgres`;
+const server = (): string => `${readNames().name}-managed-postgres`;
 
 const docker = (...args: string[]): Promise<string> => capture('docker', args);
 const newPassword = (): string => randomBytes(16).toString('hex');
@@ -53,7 +53,7 @@ async function create(): Promise<void> {
   for (const file of ['server.crt', 'server.key']) await putIntoData(file, readFileSync(`${FILES}/${file}`, 'utf8'));
   await putIntoData('pg_hba.conf', HBA);
   await psql('alter system set ssl = on; select pg_reload_conf();');
-  await addDatabase(readStand().name);
+  await addDatabase(readNames().name);
 }
 
 /** The CA's key is not kept: nothing else shall be signed by it. */

@@ -5,9 +5,9 @@
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { inspectorPort } from '../stand/ports.ts';
-import { CLUSTER_FILE, NAMESPACE_FILE, readStand } from '../stand/stand.ts';
-import { loadValues, type ServiceValues, valuesFiles } from '../stand/values.ts';
+import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
+import { inspectorPort } from '../facts/ports.ts';
+import { loadValues, type ServiceValues, valuesFiles } from '../facts/values.ts';
 import { baseImages } from './images.ts';
 
 interface Settings {
@@ -51,7 +51,7 @@ function factsOrFault(settings: Settings): object {
 
 /** @throws with a sentence when the environment or a service is unknown, or a needed service is off */
 function facts({ environment, selected, debug }: Settings): object {
-  const { context, namespace, release } = readStand();
+  const { context, namespace, release } = readNames();
   const { services, postgresql } = loadValues(environment, selected);
   const all = Object.entries(services);
   const enabled = all.filter(([, { enabled }]) => enabled);

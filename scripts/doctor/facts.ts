@@ -1,16 +1,16 @@
 /** What make doctor looks at on this machine. It changes nothing. */
 import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { argument, listArgument } from '../facts/arguments.ts';
+import { type Choice, chooseMode } from '../facts/mode.ts';
+import { readNames } from '../facts/names.ts';
+import { databasePort, TILT_PORT } from '../facts/ports.ts';
+import { loadValues } from '../facts/values.ts';
 import { findHostMode } from '../host/state.ts';
 import { ask } from '../machine/command.ts';
 import { type Engine, findEngine, isEngine } from '../machine/engine.ts';
 import { findListeners, isTaken } from '../machine/ports.ts';
 import { findTools } from '../machine/tools.ts';
-import { argument, listArgument } from '../stand/arguments.ts';
-import { type Choice, chooseMode } from '../stand/mode.ts';
-import { databasePort, TILT_PORT } from '../stand/ports.ts';
-import { readStand } from '../stand/stand.ts';
-import { loadValues } from '../stand/values.ts';
 import type { Container, Facts, Port } from './judgement.ts';
 
 export async function gatherFacts(): Promise<Facts> {
@@ -61,11 +61,11 @@ function readInotify(): Facts['inotify'] {
 
 /** Where the system tells who listens there. */
 function isOwnTilt(): boolean {
-  return findListeners(TILT_PORT).some(({ command }) => command.includes(` --context ${readStand().context} `));
+  return findListeners(TILT_PORT).some(({ command }) => command.includes(` --context ${readNames().context} `));
 }
 
 function findPorts(ofServices: number[], byCluster: number[], byHost: number[]): Promise<Port[]> {
-  const { portMappings, registry } = readStand();
+  const { portMappings, registry } = readNames();
   const forCluster = [...portMappings.map(({ hostPort }) => hostPort), registry.port, TILT_PORT];
   const forHost = [...ofServices, databasePort()];
   const holder = async (port: number): Promise<Port['holder']> => {
@@ -102,7 +102,7 @@ interface Inspected {
 
 /** Of the stand's two containers, those that exist. */
 async function findContainers(): Promise<Container[]> {
-  const { node, registry } = readStand();
+  const { node, registry } = readNames();
   const { stdout } = await ask('docker', 'container', 'inspect', node, registry.name);
   return parseInspected(stdout).map(({ Name, State, NetworkSettings }) => ({
     name: Name.slice(1),

@@ -1,9 +1,10 @@
 /** What make doctor thinks of what it has found: one finding per fact, with its fix. */
+
+import type { Mode } from '../facts/mode.ts';
+import { readNames } from '../facts/names.ts';
 import { type Engine, isEngine } from '../machine/engine.ts';
 import { nodeFits, wantedNode } from '../machine/node.cjs';
 import { describeTool, type Tool, toolFits } from '../machine/tools.ts';
-import type { Mode } from '../stand/mode.ts';
-import { readStand } from '../stand/stand.ts';
 
 /** ✗ is in the way of the mode that make dev would choose, ! is not. */
 export interface Finding {
@@ -137,7 +138,7 @@ export function judgePorts(ports: Port[], mode: Mode): Finding[] {
       own('cluster'),
       heldBy('the cluster'),
       "held by the stand's cluster",
-      `Before host mode: docker stop ${readStand().node}`,
+      `Before host mode: docker stop ${readNames().node}`,
     ),
     ...line(
       own('host'),
@@ -161,7 +162,7 @@ export function ranges(numbers: number[]): string {
 /** Which context is selected never matters: every command names the stand's own. */
 function judgeContext({ kube, containers }: Facts): Finding[] {
   if (!kube) return [];
-  const { context, node } = readStand();
+  const { context, node } = readNames();
   const selected =
     kube.current === context ? 'selected' : `not selected (${kube.current || 'none'} is), nor needs to be`;
   if (kube.contexts.includes(context)) return [good(`kube context ${context} is there, ${selected}`)];
@@ -173,7 +174,7 @@ function judgeContext({ kube, containers }: Facts): Finding[] {
 
 function judgeContainers({ engine, containers }: Facts): Finding[] {
   if (!isEngine(engine)) return [];
-  const { node, registry } = readStand();
+  const { node, registry } = readNames();
   return Object.entries({ cluster: node, registry: registry.name }).map(([what, name]) => {
     const state = containers.find((container) => container.name === name)?.state ?? 'missing';
     if (state === 'running') return good(`${what} ${name} is running`);

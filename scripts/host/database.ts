@@ -1,7 +1,7 @@
 /** Host mode's PostgreSQL, kept alive: one that is killed starts again at once, and the services connect anew. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { databasePort } from '../stand/ports.ts';
-import type { Values } from '../stand/values.ts';
+import { databasePort } from '../facts/ports.ts';
+import type { Values } from '../facts/values.ts';
 import { announce } from './output.ts';
 import { type Postgres, type PostgresOptions, startPostgres } from './postgres.ts';
 import { DATA } from './state.ts';

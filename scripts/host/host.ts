@@ -3,10 +3,10 @@
  * addresses of the cluster. It supervises: what dies comes back, what changes is taken up, and its end is all's end.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { databasePort, inspectorPort } from '../facts/ports.ts';
+import { loadValues, type Values, valuesFiles } from '../facts/values.ts';
 import { describeListener, isTaken } from '../machine/ports.ts';
 import { Fault } from '../machine/terminal.ts';
-import { databasePort, inspectorPort } from '../stand/ports.ts';
-import { loadValues, type Values, valuesFiles } from '../stand/values.ts';
 import { askForInstall, onChange } from './changes.ts';
 import { Database } from './database.ts';
 import { MIGRATION_FILES, migrate } from './migrations.ts';

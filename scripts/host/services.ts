@@ -1,8 +1,8 @@
 /** What to run: each enabled service as the values say it, in the environment that its process gets. */
 import { resolve } from 'node:path';
+import { databasePort, inspectorPort } from '../facts/ports.ts';
+import { environmentOf, type Values } from '../facts/values.ts';
 import { serviceEnvironment } from '../machine/environment.ts';
-import { databasePort, inspectorPort } from '../stand/ports.ts';
-import { environmentOf, type Values } from '../stand/values.ts';
 import { CACHE } from './state.ts';
 
 export interface Definition {

@@ -1,7 +1,7 @@
 /** How every script speaks: one line per fact, ✗ for what is wrong with the remedy below it, questions before losses. */
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
-import { flagArgument } from '../stand/arguments.ts';
+import { flagArgument } from '../facts/arguments.ts';
 
 /** Ends a script with a sentence that says what is wrong, and what to do below it. */
 export class Fault extends Error {

@@ -3,16 +3,16 @@
  * Docker's cache, as far as they are, and once without. Deletes the cluster and Docker's build cache for it; asks first.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readNames } from '../facts/names.ts';
+import { loadValues } from '../facts/values.ts';
 import { capture, perform } from '../machine/command.ts';
 import { confirm, run } from '../machine/terminal.ts';
 import { read, until } from '../measure/answers.ts';
-import { readStand } from '../stand/stand.ts';
-import { loadValues } from '../stand/values.ts';
 
 const TIMEOUT_MS = 1_800_000;
 
 run(async () => {
-  const { context } = readStand();
+  const { context } = readNames();
   const question = `Delete cluster ${context} with all its data, and all that Docker's builder has cached?`;
   if (!(await confirm(question))) return;
   await timeStart('with');
@@ -42,7 +42,7 @@ async function areReady(): Promise<boolean> {
 
 /** The images that Tilt has built for the stand, and Docker's build cache of them. */
 async function removeImages(): Promise<void> {
-  const { name, registry } = readStand();
+  const { name, registry } = readNames();
   const reference = `reference=${registry.address}/${name}*`;
   const images = await capture('docker', ['images', '--quiet', '--filter', reference]);
   const ids = [...new Set(images.split('\n').filter(Boolean))];

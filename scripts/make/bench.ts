@@ -5,13 +5,13 @@
  *   - memory: of each service's process, and of the cluster's and the registry's containers where there are any.
  */
 import { existsSync, readFileSync } from 'node:fs';
+import { argument } from '../facts/arguments.ts';
+import { readNames } from '../facts/names.ts';
+import { loadValues } from '../facts/values.ts';
 import { ask } from '../machine/command.ts';
 import { Fault, run } from '../machine/terminal.ts';
 import { read } from '../measure/answers.ts';
 import { APP, measureBareApp, measureService } from '../measure/saves.ts';
-import { argument } from '../stand/arguments.ts';
-import { readStand } from '../stand/stand.ts';
-import { loadValues } from '../stand/values.ts';
 
 run(async () => {
   const ports = enabledPorts();
@@ -53,7 +53,7 @@ async function reportMemory(ports: Map<string, number>): Promise<void> {
     const bytes = /^process_resident_memory_bytes (\S+)/m.exec(metrics)?.[1];
     if (bytes) console.log(`memory of ${service}: ${Math.round(Number(bytes) / 2 ** 20)} MiB`);
   }
-  const { node, registry } = readStand();
+  const { node, registry } = readNames();
   const format = ['--format', '{{.Name}}: {{.MemUsage}}'];
   const { ok, stdout } = await ask('docker', 'stats', '--no-stream', ...format, node, registry.name);
   console.log(ok ? stdout.trim() : '(no cluster here: host mode)');

@@ -18,12 +18,12 @@ import {
   upgrade,
   whereOf,
 } from '../cluster/release.ts';
+import { argument, listArgument } from '../facts/arguments.ts';
+import { readNames } from '../facts/names.ts';
+import { checkEnvironment, valuesFile } from '../facts/values.ts';
 import { showDifference } from '../machine/difference.ts';
 import { confirm, Fault, run } from '../machine/terminal.ts';
 import { needTools } from '../machine/tools.ts';
-import { argument, listArgument } from '../stand/arguments.ts';
-import { readStand } from '../stand/stand.ts';
-import { checkEnvironment, valuesFile } from '../stand/values.ts';
 
 run(async () => {
   const environment = argument('ENV');
@@ -61,13 +61,13 @@ function readContent(environment: string, version: string): Content {
 }
 
 function readRelease(): Release {
-  const stand = readStand();
+  const names = readNames();
   const context = argument('CONTEXT');
   if (!context)
     throw new Fault('CONTEXT is missing', 'Name the kube context to deploy to. The selected one is never assumed.');
   return {
-    name: argument('RELEASE') || stand.release,
-    namespace: argument('NAMESPACE') || stand.namespace,
+    name: argument('RELEASE') || names.release,
+    namespace: argument('NAMESPACE') || names.namespace,
     context,
   };
 }

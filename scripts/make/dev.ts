@@ -1,16 +1,16 @@
 /** make dev: runs the services, in the cluster where a Docker engine answers, else on this machine; says which and why. */
 import { spawn } from 'node:child_process';
 import { startCluster } from '../cluster/cluster.ts';
+import { argument, flagArgument, listArgument } from '../facts/arguments.ts';
+import { chooseMode } from '../facts/mode.ts';
+import { readNames } from '../facts/names.ts';
+import { TILT_PORT } from '../facts/ports.ts';
+import { loadValues } from '../facts/values.ts';
 import { runHostMode } from '../host/host.ts';
 import { findEngine } from '../machine/engine.ts';
 import { describeListener, isTaken } from '../machine/ports.ts';
 import { Fault, run, say } from '../machine/terminal.ts';
 import { needTools } from '../machine/tools.ts';
-import { argument, flagArgument, listArgument } from '../stand/arguments.ts';
-import { chooseMode } from '../stand/mode.ts';
-import { TILT_PORT } from '../stand/ports.ts';
-import { readStand } from '../stand/stand.ts';
-import { loadValues } from '../stand/values.ts';
 
 run(async () => {
   const environment = argument('ENV') || 'local';
@@ -34,7 +34,7 @@ run(async () => {
 
 /** On this terminal, which Tilt reads keys from; its end and its signals are ours. */
 function runTilt(args: string[]): Promise<void> {
-  const tilt = spawn('tilt', ['up', '--context', readStand().context, '--', ...args], { stdio: 'inherit' });
+  const tilt = spawn('tilt', ['up', '--context', readNames().context, '--', ...args], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
       // Ctrl-C reaches Tilt by itself.

@@ -1,8 +1,8 @@
 /** make lint-chart: is the chart valid in every environment? */
 import { lintChart } from '../chart/lint.ts';
+import { environments, valuesFile } from '../facts/values.ts';
 import { complain, Fault, run, say } from '../machine/terminal.ts';
 import { needTools } from '../machine/tools.ts';
-import { environments, valuesFile } from '../stand/values.ts';
 
 run(async () => {
   needTools('helm', 'kubeconform');

@@ -1,9 +1,9 @@
 /** make new-service NAME=payments [DATABASE=1] */
 import { writeDocuments } from '../chart/reference.ts';
+import { argument, flagArgument } from '../facts/arguments.ts';
 import { run } from '../machine/terminal.ts';
 import { createService } from '../services/create.ts';
 import { folder } from '../services/folders.ts';
-import { argument, flagArgument } from '../stand/arguments.ts';
 
 run(() => {
   const name = argument('NAME');

@@ -1,16 +1,16 @@
 /** make package: the prod image of every service, pushed to a registry, and the chart that runs them, in dist/. */
 import { isVersion, packageOf, writePackage } from '../chart/package.ts';
 import { buildBaseImages, releaseImage } from '../cluster/images.ts';
+import { argument } from '../facts/arguments.ts';
+import { readNames } from '../facts/names.ts';
+import { loadDefaults } from '../facts/values.ts';
 import { ask } from '../machine/command.ts';
 import { Fault, run, say } from '../machine/terminal.ts';
 import { needTools } from '../machine/tools.ts';
-import { argument } from '../stand/arguments.ts';
-import { readStand } from '../stand/stand.ts';
-import { loadDefaults } from '../stand/values.ts';
 
 run(async () => {
   const version = argument('VERSION');
-  const registry = argument('REGISTRY') || readStand().registry.address;
+  const registry = argument('REGISTRY') || readNames().registry.address;
   if (!isVersion(version))
     throw new Fault('VERSION is missing or no semantic version', 'Name the version to build, as in VERSION=1.4.2');
   needTools('helm');

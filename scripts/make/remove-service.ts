@@ -1,11 +1,11 @@
 /** make remove-service NAME=payments: a service, or what is left of one. Asks first; YES=1 answers. */
 import { writeDocuments } from '../chart/reference.ts';
+import { argument } from '../facts/arguments.ts';
 import { confirm, run } from '../machine/terminal.ts';
 import { readEntries, VALUES } from '../services/list.ts';
 import { checkName } from '../services/names.ts';
 import { install } from '../services/packages.ts';
 import { callersOf, removableParts, takeOut } from '../services/remove.ts';
-import { argument } from '../stand/arguments.ts';
 
 run(async () => {
   const name = argument('NAME');

@@ -5,13 +5,13 @@
  */
 import { existsSync } from 'node:fs';
 import { packageOf } from '../chart/package.ts';
+import { argument } from '../facts/arguments.ts';
+import { readNames } from '../facts/names.ts';
 import { Fault, run } from '../machine/terminal.ts';
 import { type Disruption, killing, ROLLBACK, replacements, restart } from '../measure/disruptions.ts';
 import { send, underLoad } from '../measure/load.ts';
 import { installPlainApp, PLAIN } from '../measure/plain-app.ts';
 import { Trial } from '../measure/trial.ts';
-import { argument } from '../stand/arguments.ts';
-import { readStand } from '../stand/stand.ts';
 
 const NAMESPACE = 'upgrades';
 
@@ -38,7 +38,7 @@ async function replaceServices(trial: Trial): Promise<void> {
   const requests = trial.services.map((service) => () => send(trial.url(service)));
   const disruptions = [...trial.services.flatMap(replacementsAndKilling), ROLLBACK];
   for (const disruption of disruptions) await measure(trial, disruption, requests);
-  await trial.helm('uninstall', readStand().release, '--wait');
+  await trial.helm('uninstall', readNames().release, '--wait');
 }
 
 const replacementsAndKilling = (service: string): Disruption[] => [...replacements(service), killing(service)];

@@ -1,7 +1,7 @@
 /** The ways in which pods are replaced in production, done to a trial. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readNames } from '../facts/names.ts';
 import { capture } from '../machine/command.ts';
-import { readStand } from '../stand/stand.ts';
 import type { Trial } from './trial.ts';
 
 export interface Disruption {
@@ -25,7 +25,7 @@ export const killing = (service: string): Disruption => ({
 
 export const ROLLBACK: Disruption = {
   name: 'helm rollback',
-  run: (trial) => trial.helm('rollback', readStand().release, '--wait'),
+  run: (trial) => trial.helm('rollback', readNames().release, '--wait'),
 };
 
 export async function restart(trial: Trial, deployment: string): Promise<void> {
@@ -58,7 +58,7 @@ async function signal(name: 'SIGTERM' | 'SIGKILL', trial: Trial, service: string
   const id = (await status('containerID')).replace('containerd://', '');
   const restarts = await status('restartCount');
   const kill = ['ctr', '--namespace', 'k8s.io', 'tasks', 'kill', '--signal', name, id];
-  await capture('docker', ['exec', readStand().node, ...kill]);
+  await capture('docker', ['exec', readNames().node, ...kill]);
   while ((await status('restartCount')) === restarts) await sleep(200);
   await trial.isRolledOut(service);
 }

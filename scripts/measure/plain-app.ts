@@ -4,9 +4,9 @@ import { parse } from 'yaml';
 import { packageOf } from '../chart/package.ts';
 import { kubectl } from '../cluster/commands.ts';
 import { freePorts } from '../cluster/outside.ts';
+import { nodePortOf } from '../facts/ports.ts';
+import { CHART } from '../facts/values.ts';
 import { Fault } from '../machine/terminal.ts';
-import { nodePortOf } from '../stand/ports.ts';
-import { CHART } from '../stand/values.ts';
 import { answers, type Trial } from './trial.ts';
 
 export const PLAIN = 'plain';

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { packageOf } from '../chart/package.ts';
 import { createNamespace, deleteNamespace, helm, kubectl } from '../cluster/commands.ts';
 import { freePorts, thisMachine } from '../cluster/outside.ts';
-import { nodePortOf } from '../stand/ports.ts';
-import { readStand } from '../stand/stand.ts';
-import { CHART, loadValues, type Values } from '../stand/values.ts';
+import { readNames } from '../facts/names.ts';
+import { nodePortOf } from '../facts/ports.ts';
+import { CHART, loadValues, type Values } from '../facts/values.ts';
 import { send } from './load.ts';
 
 interface Pod {
@@ -63,7 +63,7 @@ export class Trial {
   async install(...settings: string[]): Promise<void> {
     const files = [`${CHART}/values-prod.yaml`, packageOf(this.version).images, '-'];
     const values = files.flatMap((file) => ['--values', file]);
-    const args = ['install', readStand().release, CHART, ...values, ...asFlags(settings), '--wait'];
+    const args = ['install', readNames().release, CHART, ...values, ...asFlags(settings), '--wait'];
     await helm(this.namespace, args, JSON.stringify(this.#installation(await thisMachine())));
     await this.#ignoreDisk();
     for (const service of this.services) await answers(`${this.url(service)}/livez`);
@@ -71,7 +71,7 @@ export class Trial {
 
   /** Changes these values of the release. */
   upgrade(...settings: string[]): Promise<string> {
-    return this.helm('upgrade', readStand().release, CHART, '--reuse-values', ...asFlags(settings), '--wait');
+    return this.helm('upgrade', readNames().release, CHART, '--reuse-values', ...asFlags(settings), '--wait');
   }
 
   /** The names of a service's pods, without those that are about to go. */

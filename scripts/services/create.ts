@@ -4,9 +4,9 @@
  * and a test that compares them with the services keep them true.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readNames } from '../facts/names.ts';
+import { nodePortOf, servicePorts } from '../facts/ports.ts';
 import { Fault } from '../machine/terminal.ts';
-import { nodePortOf, servicePorts } from '../stand/ports.ts';
-import { readStand } from '../stand/stand.ts';
 import { chartFile, chartFolder, findParts, folder } from './folders.ts';
 import { addEntry, LOCAL_VALUES, readEntries, VALUES } from './list.ts';
 import { checkName } from './names.ts';
@@ -39,7 +39,7 @@ function nextPort(): number {
 function create(name: string, port: number, templates: Template[]): void {
   copyTemplates(templates, name, folder(name));
   write(...chartFile(name));
-  const image = { repository: `${readStand().name}/${name}` };
+  const image = { repository: `${readNames().name}/${name}` };
   addEntry(VALUES, name, { port, image, ...(templates.includes('database') && { database: { enabled: true } }) });
   addEntry(LOCAL_VALUES, name, { service: { nodePort: nodePortOf(port) ?? 0 } });
   install();
@@ -55,7 +55,7 @@ function orTakeBack(name: string, work: () => void): void {
   } catch (error) {
     // What is unchanged keeps its date: by that of package-lock.json, make decides whether to run npm ci.
     for (const [file, content] of before) if (!readFileSync(file).equals(content)) writeFileSync(file, content);
-    for (const path of [folder(name), chartFolder(name), `node_modules/@${readStand().name}/${name}`])
+    for (const path of [folder(name), chartFolder(name), `node_modules/@${readNames().name}/${name}`])
       rmSync(path, { recursive: true, force: true });
     throw new Fault(`${(error as Error).message}; everything is as before`);
   }

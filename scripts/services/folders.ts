@@ -1,6 +1,6 @@
 /** A service's folders, and what else there is of it. */
 import { existsSync } from 'node:fs';
-import { CHART } from '../stand/values.ts';
+import { CHART } from '../facts/values.ts';
 import { readEntries, valuesFiles } from './list.ts';
 
 export const folder = (name: string): string => `services/${name}`;

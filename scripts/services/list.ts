@@ -4,8 +4,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { isMap, isScalar, isSeq, parse, parseDocument, type Scalar, stringify, type YAMLSeq } from 'yaml';
+import { DEFAULTS, environments, valuesFile } from '../facts/values.ts';
 import { Fault } from '../machine/terminal.ts';
-import { DEFAULTS, environments, valuesFile } from '../stand/values.ts';
 
 export const VALUES = DEFAULTS;
 export const LOCAL_VALUES = valuesFile('local');

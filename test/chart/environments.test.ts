@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { databasePort, nodePortOf } from '../../scripts/stand/ports.ts';
+import { databasePort, nodePortOf } from '../../scripts/facts/ports.ts';
 import { needsTools } from '../setup/needs.ts';
 import { dangling } from './references.ts';
 import {

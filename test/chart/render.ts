@@ -2,19 +2,19 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parse, parseAllDocuments } from 'yaml';
-import { readStand } from '../../scripts/stand/stand.ts';
-import { environments } from '../../scripts/stand/values.ts';
-import { fixtureStand } from '../setup/fixture-stand.ts';
+import { readNames } from '../../scripts/facts/names.ts';
+import { environments } from '../../scripts/facts/values.ts';
+import { fixtureCopy } from '../setup/fixture.ts';
 
-export const { release: RELEASE, namespace: NAMESPACE } = readStand();
+export const { release: RELEASE, namespace: NAMESPACE } = readNames();
 const SCHEMAS = 'helm/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json';
 
 export const ENVIRONMENTS = environments();
 
-const stand = fixtureStand();
-after(() => stand.remove());
-/** The chart with the services of the fixture stand, so that these tests hold whichever services a team has. */
-export const CHART = stand.at('helm/app');
+const copy = fixtureCopy();
+after(() => copy.remove());
+/** The chart with the services of the fixture, so that these tests hold whichever services a team has. */
+export const CHART = copy.at('helm/app');
 
 interface ServiceValues {
   port: number;

@@ -1,22 +1,22 @@
 import { expect } from 'chai';
 import { stringify } from 'yaml';
+import { Copy } from '../setup/copy.ts';
 import { needsTools } from '../setup/needs.ts';
-import { StandCopy } from '../setup/stand-copy.ts';
 
 const SOUND = { ENV: 'staging', VERSION: '1.4.2', CONTEXT: 'far-away' };
 
 /** What make deploy refuses before it touches a cluster; what it does to one is in e2e. */
 describe('make deploy', () => {
   needsTools('helm', 'kubectl');
-  let stand: StandCopy;
+  let copy: Copy;
 
   before(function () {
     this.timeout(60_000);
-    stand = new StandCopy();
-    stand.install();
-    for (const file of ['app-1.4.2.tgz', 'images-1.4.2.yaml']) stand.write(`dist/${file}`, '');
+    copy = new Copy();
+    copy.install();
+    for (const file of ['app-1.4.2.tgz', 'images-1.4.2.yaml']) copy.write(`dist/${file}`, '');
     const name = 'far-away';
-    stand.write(
+    copy.write(
       'kubeconfig',
       stringify({
         apiVersion: 'v1',
@@ -28,7 +28,7 @@ describe('make deploy', () => {
       }),
     );
   });
-  after(() => stand?.remove());
+  after(() => copy?.remove());
 
   const refusals: [what: string, variables: Record<string, string>, says: string][] = [
     ['no environment', { ENV: '' }, 'ENV is missing'],
@@ -50,6 +50,6 @@ describe('make deploy', () => {
 
   function make(target: string, variables: Record<string, string>) {
     const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
-    return stand.run('env', [`KUBECONFIG=${stand.at('kubeconfig')}`, 'make', target, ...assignments]);
+    return copy.run('env', [`KUBECONFIG=${copy.at('kubeconfig')}`, 'make', target, ...assignments]);
   }
 });

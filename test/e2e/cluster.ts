@@ -1,10 +1,10 @@
 /** Mocha's root hooks: a cluster of its own for the whole run, deleted at the end. KEEP=1 uses the one that is there. */
 import type { Context } from 'mocha';
+import { flagArgument } from '../../scripts/facts/arguments.ts';
+import { readNames } from '../../scripts/facts/names.ts';
 import { ask, capture, which } from '../../scripts/machine/command.ts';
-import { flagArgument } from '../../scripts/stand/arguments.ts';
-import { readStand } from '../../scripts/stand/stand.ts';
 import { browserPath } from '../setup/browser.ts';
-import { removeFixtureStand } from './stand.ts';
+import { removeFixture } from './setup.ts';
 
 const TOOLS = ['docker', 'kubectl', 'kind', 'ctlptl', 'tilt', 'helm'];
 
@@ -19,13 +19,13 @@ export const mochaHooks = {
       this.skip();
     }
     if (kept) return;
-    if ((await ask('docker', 'inspect', readStand().node)).ok)
+    if ((await ask('docker', 'inspect', readNames().node)).ok)
       throw new Error('There is a cluster already. Delete it with make clean, or test in it: make e2e KEEP=1');
     created = true;
     await capture('make', ['cluster']);
   },
   async afterAll() {
-    removeFixtureStand();
+    removeFixture();
     if (created) await capture('make', ['clean', 'YES=1']);
   },
 };

@@ -3,21 +3,21 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { createNamespace, deleteNamespace, kubectl as kubectlIn } from '../../scripts/cluster/commands.ts';
 import { freePorts, thisMachine } from '../../scripts/cluster/outside.ts';
+import { readNames } from '../../scripts/facts/names.ts';
+import { nodePortOf } from '../../scripts/facts/ports.ts';
 import { ask, capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
-import { nodePortOf } from '../../scripts/stand/ports.ts';
-import { readStand } from '../../scripts/stand/stand.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { inFixtureStand, packageOnce, pods, VERSION } from './stand.ts';
+import { inFixture, packageOnce, pods, VERSION } from './setup.ts';
 
 const NAMESPACE = 'external';
 const INSTALLATION = '.stand/installation.yaml';
 const FILES = '.stand/managed-postgres';
 const TYPESCRIPT = ['--conditions=source', '--require', 'ts-node/register'];
 
-const { name: stand, context } = readStand();
-const SERVER = `${stand}-managed-postgres`;
+const { name, context } = readNames();
+const SERVER = `${name}-managed-postgres`;
 /** The database, the role that has it, and the Secrets that values-staging.yaml names. */
 const { name: ROLE, existingSecret, ca } = parse(readFileSync('helm/app/values-staging.yaml', 'utf8')).externalDatabase;
 
@@ -30,7 +30,7 @@ describe('staging, on a managed PostgreSQL with TLS', function () {
   let front: string;
   let store: string;
 
-  inFixtureStand();
+  inFixture();
   before(async () => {
     await packageOnce();
     await managed('down');
@@ -55,7 +55,7 @@ describe('staging, on a managed PostgreSQL with TLS', function () {
 
   it('is deployed by make deploy, and passes helm test', async () => {
     const first = await deploy();
-    expect(first).to.contain(`There is no release ${stand} in external yet`).and.to.contain(`staging runs ${VERSION}`);
+    expect(first).to.contain(`There is no release ${name} in external yet`).and.to.contain(`staging runs ${VERSION}`);
     expect(await deploy()).to.contain('nothing to change');
   });
 

@@ -1,22 +1,22 @@
 import { expect } from 'chai';
+import { readNames } from '../../scripts/facts/names.ts';
+import { CHART } from '../../scripts/facts/values.ts';
 import { killing, ROLLBACK, replacements } from '../../scripts/measure/disruptions.ts';
 import { type Load, send, underLoad } from '../../scripts/measure/load.ts';
 import { Trial } from '../../scripts/measure/trial.ts';
-import { readStand } from '../../scripts/stand/stand.ts';
-import { CHART } from '../../scripts/stand/values.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { complaints, inFixtureStand, packageOnce, pods, VERSION } from './stand.ts';
+import { complaints, inFixture, packageOnce, pods, VERSION } from './setup.ts';
 
 const NAMESPACE = 'upgrades';
 const REPLICAS = 10;
 
-const { release } = readStand();
+const { release } = readNames();
 
 describe('the stand in production, under load', () => {
   let trial: Trial;
 
-  inFixtureStand();
+  inFixture();
   before(async () => {
     await packageOnce();
     trial = await Trial.begin(NAMESPACE, VERSION);

@@ -5,7 +5,7 @@ import { generatedPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import { Problem, parse } from '@stand/chassis/problem';
 import { expect } from 'chai';
 import * as v from 'valibot';
-import { type HostStand, hostStand } from './host.ts';
+import { type HostFixture, hostFixture } from './host.ts';
 
 const SOURCE = 'services/front/src/app.ts';
 const LINE = "throw new Problem(503, 'clock is switched off')";
@@ -65,21 +65,21 @@ class Debugger {
 describe('a debugger', function () {
   this.timeout(30_000);
   let service: ChildProcess | undefined;
-  let stand: HostStand;
+  let fixture: HostFixture;
 
   before(async () => {
-    stand = await hostStand();
+    fixture = await hostFixture();
   });
   after(() => {
     service?.kill('SIGKILL');
-    stand?.copy.remove();
+    fixture?.copy.remove();
   });
 
   it('stops at the line of the TypeScript source where the breakpoint is', async () => {
-    const { exec } = JSON.parse(stand.copy.read('services/front/nodemon.json'));
-    const source = stand.copy.read(SOURCE);
+    const { exec } = JSON.parse(fixture.copy.read('services/front/nodemon.json'));
+    const source = fixture.copy.read(SOURCE);
     service = spawn('sh', ['-c', exec], {
-      cwd: stand.copy.at('services/front'),
+      cwd: fixture.copy.at('services/front'),
       env: {
         PATH: process.env.PATH,
         NODE_DEBUG_OPTION: '--inspect=127.0.0.1:0',

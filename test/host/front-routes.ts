@@ -1,4 +1,4 @@
-import type { StandCopy } from '../setup/stand-copy.ts';
+import type { Copy } from '../setup/copy.ts';
 
 const APP = 'services/front/src/app.ts';
 const START = 'const app = express();';
@@ -11,16 +11,16 @@ const ROUTES = `${START}
   app.get('/throw', (_req, res) => { res.send('soon'); setImmediate(() => { throw new Error('thrown late'); }); });
   app.get('/exit', (_req, res) => { res.send('soon'); setImmediate(() => process.exit(0)); });`;
 
-export function addRoutes(copy: StandCopy): void {
+export function addRoutes(copy: Copy): void {
   editFront(copy, (text) => text.replace(START, ROUTES));
 }
 
 /** A save that is served at /saved. */
-export function saveRoute(copy: StandCopy, answer: string): void {
+export function saveRoute(copy: Copy, answer: string): void {
   const route = `app.get('/saved', (_req, res) => { res.send('${answer}'); });`;
   editFront(copy, (text) => text.replace(/\n.*'\/saved'.*/, '').replace(START, `${START}\n  ${route}`));
 }
 
-export function editFront(copy: StandCopy, edit: (text: string) => string): void {
+export function editFront(copy: Copy, edit: (text: string) => string): void {
   copy.write(APP, edit(copy.read(APP)));
 }

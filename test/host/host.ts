@@ -1,24 +1,24 @@
-/** `make dev MODE=host` in a copy of the fixture stand, as a person runs it. */
+/** `make dev MODE=host` in a copy of the fixture, as a person runs it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isTaken } from '../../scripts/machine/ports.ts';
 import { isAlive, listProcesses, type Process } from '../../scripts/machine/processes.ts';
-import { fixtureStand } from '../setup/fixture-stand.ts';
+import { type Copy, LOCAL_VALUES, VALUES } from '../setup/copy.ts';
+import { fixtureCopy } from '../setup/fixture.ts';
 import { type Answer, send } from '../setup/http.ts';
-import { LOCAL_VALUES, type StandCopy, VALUES } from '../setup/stand-copy.ts';
 import { eventually } from '../setup/wait.ts';
 
-export interface HostStand {
-  copy: StandCopy;
+export interface HostFixture {
+  copy: Copy;
   ports: { front: number; store: number; clock: number; database: number };
   services: string[];
 }
 
-/** The fixture stand on ports that are free, with the packages of this clone; without `clock` where there is no Python. */
-export async function hostStand(...without: string[]): Promise<HostStand> {
-  const copy = fixtureStand(...without);
+/** The fixture on ports that are free, with the packages of this clone; without `clock` where there is no Python. */
+export async function hostFixture(...without: string[]): Promise<HostFixture> {
+  const copy = fixtureCopy(...without);
   linkPackages(copy.root);
   const base = await freeRange(11);
   for (const file of [VALUES, LOCAL_VALUES, 'cluster/ctlptl.yaml']) copy.write(file, movePorts(copy.read(file), base));
@@ -58,7 +58,7 @@ export class Host {
   #family: Process[] = [];
 
   constructor(
-    { copy }: HostStand,
+    { copy }: HostFixture,
     args: string[] = [],
     env: NodeJS.ProcessEnv = {},
     command = 'make dev MODE=host "$@"',

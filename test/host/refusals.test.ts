@@ -2,19 +2,19 @@ import { chownSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { isTaken } from '../../scripts/machine/ports.ts';
-import { Host, type HostStand, hostStand } from './host.ts';
+import { Host, type HostFixture, hostFixture } from './host.ts';
 
 describe('host mode refuses, before it starts anything,', function () {
   this.timeout(60_000);
-  let stand: HostStand;
+  let fixture: HostFixture;
 
   before(async () => {
-    stand = await hostStand('clock');
+    fixture = await hostFixture('clock');
   });
-  after(() => stand?.copy.remove());
+  after(() => fixture?.copy.remove());
 
   async function expectRefusal(said: string, ...args: string[]): Promise<void> {
-    const host = new Host(stand, args);
+    const host = new Host(fixture, args);
     const output = await host.end();
     expect(output).to.contain(`✗ ${said}`).and.not.contain('PostgreSQL …');
     expect(host.left()).to.deep.equal([]);
@@ -24,8 +24,8 @@ describe('host mode refuses, before it starts anything,', function () {
   for (const address of ['127.0.0.1', '::1'])
     it(`a port that is taken on ${address}`, async () => {
       const other = createServer();
-      await new Promise<void>((done) => other.listen(stand.ports.store, address, done));
-      await expectRefusal(`Port ${stand.ports.store} is taken`);
+      await new Promise<void>((done) => other.listen(fixture.ports.store, address, done));
+      await expectRefusal(`Port ${fixture.ports.store} is taken`);
       other.close();
     });
 
@@ -39,19 +39,19 @@ describe('host mode refuses, before it starts anything,', function () {
       expectRefusal(`There is no service ${name}. There are: front, store`, `SERVICES=${name}`));
 
   it('a second run', async () => {
-    const first = await new Host(stand).ready();
-    const second = new Host(stand);
+    const first = await new Host(fixture).ready();
+    const second = new Host(fixture);
     expect(await second.end()).to.contain(`Host mode runs already: process ${first.pid}`);
     await first.destroy();
-    expect(await isTaken(stand.ports.front)).to.equal(false);
+    expect(await isTaken(fixture.ports.front)).to.equal(false);
   });
 
   it('what another user has left, and says how to go on', async function () {
     if (process.getuid?.() !== 0) this.skip();
-    mkdirSync(stand.copy.at('.stand'), { recursive: true });
-    chownSync(stand.copy.at('.stand'), 0, 0);
+    mkdirSync(fixture.copy.at('.stand'), { recursive: true });
+    chownSync(fixture.copy.at('.stand'), 0, 0);
     const command = 'chown 1000 . && exec setpriv --reuid=1000 --clear-groups make dev MODE=host';
-    const host = new Host(stand, [], {}, command);
+    const host = new Host(fixture, [], {}, command);
     expect(await host.end()).to.match(/✗ \.stand belongs to root, and host mode runs as .*\n.*sudo chown -R 1000/);
   });
 });

@@ -3,36 +3,36 @@ import { expect } from 'chai';
 import { findProcess } from '../../scripts/machine/processes.ts';
 import { eventually } from '../setup/wait.ts';
 import { addRoutes, editFront, saveRoute } from './front-routes.ts';
-import { ask, Host, type HostStand, hostStand, pidOf, read } from './host.ts';
+import { ask, Host, type HostFixture, hostFixture, pidOf, read } from './host.ts';
 
 /** One run of host mode, in which one thing after the other goes wrong. */
 describe('host mode supervises', function () {
   this.timeout(150_000);
-  let stand: HostStand;
+  let fixture: HostFixture;
   let host: Host;
 
   before(async () => {
-    stand = await hostStand('clock');
-    addRoutes(stand.copy);
-    host = await new Host(stand).ready();
+    fixture = await hostFixture('clock');
+    addRoutes(fixture.copy);
+    host = await new Host(fixture).ready();
   });
   after(async () => {
     await host?.destroy();
-    stand?.copy.remove();
+    fixture?.copy.remove();
   });
   beforeEach(() => {
     host.output = '';
   });
 
-  const front = (): Promise<number> => pidOf(stand.ports.front);
+  const front = (): Promise<number> => pidOf(fixture.ports.front);
 
   const pauses: number[] = [];
   const ends: Record<string, (pid: number) => unknown> = {
     'killed from outside': (pid) => process.kill(pid, 'SIGKILL'),
     'asked to end from outside': (pid) => process.kill(pid, 'SIGTERM'),
-    'crashed by an unhandled rejection': () => ask(stand.ports.front, '/reject'),
-    'crashed by a late throw': () => ask(stand.ports.front, '/throw'),
-    'ended by itself': () => ask(stand.ports.front, '/exit'),
+    'crashed by an unhandled rejection': () => ask(fixture.ports.front, '/reject'),
+    'crashed by a late throw': () => ask(fixture.ports.front, '/throw'),
+    'ended by itself': () => ask(fixture.ports.front, '/exit'),
   };
   for (const [way, end] of Object.entries(ends))
     it(`starts a service again that was ${way}, and says so in one line`, async () => {
@@ -47,22 +47,22 @@ describe('host mode supervises', function () {
 
   it('pauses longer each time, up to ten seconds, and from the start again after a save', async () => {
     expect(pauses).to.deep.equal([1, 2, 4, 8, 10]);
-    saveRoute(stand.copy, 'saved');
-    await eventually('the save is served', () => read(stand.ports.front, '/saved'));
+    saveRoute(fixture.copy, 'saved');
+    await eventually('the save is served', () => read(fixture.ports.front, '/saved'));
     // Host mode has seen it serve, too: what falls before that waits for the next save.
     await host.says('"msg":"ready"');
-    await ask(stand.ports.front, '/throw');
+    await ask(fixture.ports.front, '/throw');
     await host.says(/starts again in \d+ s/);
     expect(host.output).to.contain('starts again in 1 s');
     await front();
   });
 
   it('lets a service that does not start wait for the next save, with its error said once', async () => {
-    editFront(stand.copy, (text) => `this is no TypeScript\n${text}`);
+    editFront(fixture.copy, (text) => `this is no TypeScript\n${text}`);
     await host.says('✗ front did not start, see above; it waits for the next save');
-    saveRoute(stand.copy, 'mended');
-    editFront(stand.copy, (text) => text.replace('this is no TypeScript\n', ''));
-    await eventually('the save is served', async () => (await read(stand.ports.front, '/saved')) === 'mended');
+    saveRoute(fixture.copy, 'mended');
+    editFront(fixture.copy, (text) => text.replace('this is no TypeScript\n', ''));
+    await eventually('the save is served', async () => (await read(fixture.ports.front, '/saved')) === 'mended');
     expect(host.output.match(/did not start/g)).to.have.length(1);
   });
 
@@ -70,7 +70,7 @@ describe('host mode supervises', function () {
     process.kill(host.database, 'SIGKILL');
     await host.says('✗ PostgreSQL has ended; it starts again');
     await host.says('✓ PostgreSQL runs again');
-    await eventually('the data is served', async () => (await read(stand.ports.front, '/items'))?.includes('first'));
+    await eventually('the data is served', async () => (await read(fixture.ports.front, '/items'))?.includes('first'));
   });
 
   it('ends the service of a nodemon that was killed, and starts both again', async () => {
@@ -84,64 +84,64 @@ describe('host mode supervises', function () {
 
   it('applies a migration that is saved while it runs; a failing one is mended by the next save', async () => {
     const migration = 'services/store/migrations/0002_more.sql';
-    stand.copy.write(migration, 'alter table store.items add column nonsense nonsense;');
+    fixture.copy.write(migration, 'alter table store.items add column nonsense nonsense;');
     await host.says('✗ The migrations of store failed; see above; they run again at the next save');
-    stand.copy.write(migration, "insert into store.items (name) values ('third');");
+    fixture.copy.write(migration, "insert into store.items (name) values ('third');");
     await host.says('✓ The migrations of store are applied');
-    expect(await read(stand.ports.front, '/items')).to.contain('third');
+    expect(await read(fixture.ports.front, '/items')).to.contain('third');
   });
 
   it('applies a seed.sql that is saved while it runs', async () => {
-    stand.copy.write('services/store/seed.sql', "insert into store.items (name) values ('seeded');");
+    fixture.copy.write('services/store/seed.sql', "insert into store.items (name) values ('seeded');");
     await host.says('✓ The migrations of store are applied');
-    expect(await read(stand.ports.front, '/items')).to.contain('seeded');
+    expect(await read(fixture.ports.front, '/items')).to.contain('seeded');
   });
 
   it('takes up changed values, and restarts nothing else', async () => {
     const pid = await front();
-    stand.copy.changeServices('helm/app/values-local.yaml', (services) => {
+    fixture.copy.changeServices('helm/app/values-local.yaml', (services) => {
       services.store = { ...services.store, logLevel: 'warn' };
     });
     await host.says('✓ Changed values taken up: store');
     expect(await front()).to.equal(pid);
-    await eventually('store serves', () => read(stand.ports.store, '/readyz'));
+    await eventually('store serves', () => read(fixture.ports.store, '/readyz'));
   });
 
   it('keeps what runs when the changed values are none, and says so', async () => {
-    const values = stand.copy.read('helm/app/values-local.yaml');
-    stand.copy.write('helm/app/values-local.yaml', `${values}\nservices: {}\n`);
+    const values = fixture.copy.read('helm/app/values-local.yaml');
+    fixture.copy.write('helm/app/values-local.yaml', `${values}\nservices: {}\n`);
     await host.says('✗ The changed values are not taken up: Map keys must be unique');
-    stand.copy.write('helm/app/values-local.yaml', values);
-    expect(await read(stand.ports.front, '/items')).to.contain('first');
+    fixture.copy.write('helm/app/values-local.yaml', values);
+    expect(await read(fixture.ports.front, '/items')).to.contain('first');
   });
 
   it('asks for a restart when the lockfile names other packages than are installed', async () => {
-    stand.copy.write('package-lock.json', `${stand.copy.read('package-lock.json')}\n`);
+    fixture.copy.write('package-lock.json', `${fixture.copy.read('package-lock.json')}\n`);
     await host.says('! package-lock.json has changed: Ctrl-C, then make dev installs what it names');
   });
 
   it('names a service that is not ready within ten seconds, with its reason, and goes on waiting', async () => {
     const server = 'services/front/src/server.ts';
-    const source = stand.copy.read(server);
+    const source = fixture.copy.read(server);
     const hold = "check: async () => { throw new Error('the moon is not full'); }";
-    stand.copy.write(server, source.replace('createHealth({ logger })', `createHealth({ logger, ${hold} })`));
+    fixture.copy.write(server, source.replace('createHealth({ logger })', `createHealth({ logger, ${hold} })`));
     await host.says('✗ front is not ready: the moon is not full');
-    stand.copy.write(server, source);
-    await eventually('front is ready', () => read(stand.ports.front, '/readyz'));
+    fixture.copy.write(server, source);
+    await eventually('front is ready', () => read(fixture.ports.front, '/readyz'));
   });
 
   it('says who has taken the port of a service meanwhile, and starts it when that is free', async () => {
     const other = createServer();
-    stand.copy.changeServices('helm/app/values-local.yaml', (services) => {
+    fixture.copy.changeServices('helm/app/values-local.yaml', (services) => {
       services.front = { ...services.front, enabled: false };
     });
     await host.says('✓ Changed values taken up: front');
-    await new Promise<void>((done) => other.listen(stand.ports.front, '::1', done));
-    stand.copy.changeServices('helm/app/values-local.yaml', (services) => {
+    await new Promise<void>((done) => other.listen(fixture.ports.front, '::1', done));
+    fixture.copy.changeServices('helm/app/values-local.yaml', (services) => {
       services.front = { ...services.front, enabled: true };
     });
-    await host.says(`✗ front did not start: port ${stand.ports.front} is taken by process ${process.pid}`);
+    await host.says(`✗ front did not start: port ${fixture.ports.front} is taken by process ${process.pid}`);
     await new Promise((done) => other.close(done));
-    await eventually('front serves', () => read(stand.ports.front, '/items'));
+    await eventually('front serves', () => read(fixture.ports.front, '/items'));
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { which } from '../../scripts/machine/command.ts';
 import { addRoutes } from './front-routes.ts';
-import { ask, Host, type HostStand, hostStand } from './host.ts';
+import { ask, Host, type HostFixture, hostFixture } from './host.ts';
 
 /** What a shell may hold for other programs. */
 const SHELL = {
@@ -31,20 +31,20 @@ const SHELL = {
 
 describe('host mode', function () {
   this.timeout(150_000);
-  let stand: HostStand;
+  let fixture: HostFixture;
   let host: Host | undefined;
 
   before(async () => {
-    stand = await hostStand('clock');
-    addRoutes(stand.copy);
+    fixture = await hostFixture('clock');
+    addRoutes(fixture.copy);
   });
   afterEach(() => host?.destroy());
-  after(() => stand?.copy.remove());
+  after(() => fixture?.copy.remove());
 
   it('heeds nothing that the shell holds for other programs', async () => {
-    host = await new Host(stand, [], SHELL).ready();
-    expect((await ask(stand.ports.front, '/items')).status).to.equal(200);
-    const { body } = await ask(stand.ports.front, '/env');
+    host = await new Host(fixture, [], SHELL).ready();
+    expect((await ask(fixture.ports.front, '/items')).status).to.equal(200);
+    const { body } = await ask(fixture.ports.front, '/env');
     const seen = Object.entries(SHELL).filter(([name, value]) => body[name] === value);
     expect(seen).to.deep.equal([]);
     expect(host.output).to.not.contain('Debugger listening');
@@ -56,13 +56,13 @@ describe('host mode', function () {
     const bin = mkdtempSync(join(tmpdir(), 'bin-'));
     for (const program of ['node', 'npm', 'make', 'sh', 'env', 'setpriv'])
       symlinkSync(which(program) ?? program, join(bin, program));
-    host = await new Host(stand, [], { PATH: bin }).ready();
+    host = await new Host(fixture, [], { PATH: bin }).ready();
     await host.end('SIGINT');
     rmSync(bin, { recursive: true });
   });
 
   it('starts a debugger for each service with DEBUG=1 on the command line', async () => {
-    host = await new Host(stand, ['DEBUG=1']).ready();
+    host = await new Host(fixture, ['DEBUG=1']).ready();
     expect(host.output).to.contain('Debugger listening on ws://127.0.0.1:9229/');
   });
 });

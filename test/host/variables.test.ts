@@ -1,21 +1,21 @@
 import { expect } from 'chai';
-import { environmentOf, loadValues } from '../../scripts/stand/values.ts';
+import { environmentOf, loadValues } from '../../scripts/facts/values.ts';
 import { container, environmentOf as containerEnvironment, parseManifests } from '../chart/render.ts';
-import { fixtureStand } from '../setup/fixture-stand.ts';
+import { type Copy, LOCAL_VALUES } from '../setup/copy.ts';
+import { fixtureCopy } from '../setup/fixture.ts';
 import { needsTools } from '../setup/needs.ts';
-import { LOCAL_VALUES, type StandCopy } from '../setup/stand-copy.ts';
 
 describe('the variables of a service', () => {
   const here = process.cwd();
-  let stand: StandCopy;
+  let fixture: Copy;
 
   before(() => {
-    stand = fixtureStand();
-    process.chdir(stand.root);
+    fixture = fixtureCopy();
+    process.chdir(fixture.root);
   });
   after(() => {
     process.chdir(here);
-    stand?.remove();
+    fixture?.remove();
   });
 
   it('are refused, with both names, when a needed service is off', () => {
@@ -26,7 +26,7 @@ describe('the variables of a service', () => {
     needsTools('helm');
 
     it('have the same names as in the chart', () => {
-      const { stdout } = stand.run('helm', ['template', 'x', 'helm/app', '--values', LOCAL_VALUES]);
+      const { stdout } = fixture.run('helm', ['template', 'x', 'helm/app', '--values', LOCAL_VALUES]);
       const manifests = parseManifests(stdout);
       const values = loadValues('local');
       for (const name of Object.keys(values.services)) {

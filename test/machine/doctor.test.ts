@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { judgeInotify, judgePorts, judgeTool, ranges } from '../../scripts/doctor/judgement.ts';
+import { chooseMode } from '../../scripts/facts/mode.ts';
 import { findProcess } from '../../scripts/machine/processes.ts';
-import { chooseMode } from '../../scripts/stand/mode.ts';
 
 const REPOSITORY = resolve('.');
 const TOOLS = ['helm', 'kubectl', 'kind', 'ctlptl', 'tilt', 'kubeconform'];

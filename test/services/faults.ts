@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { nodePortOf } from '../../scripts/stand/ports.ts';
+import { nodePortOf } from '../../scripts/facts/ports.ts';
 
 interface Entry {
   port?: number;

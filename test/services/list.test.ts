@@ -1,26 +1,26 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { addEntry, removeEntries } from '../../scripts/services/list.ts';
-import { LOCAL_VALUES, StandCopy, VALUES } from '../setup/stand-copy.ts';
+import { Copy, LOCAL_VALUES, VALUES } from '../setup/copy.ts';
 import { findFaults } from './faults.ts';
 
 describe('the list of services', () => {
   it('is whole', () => expect(findFaults('.')).to.deep.equal([]));
 
   describe('with payments', () => {
-    let stand: StandCopy;
+    let copy: Copy;
     beforeEach(() => {
-      stand = new StandCopy('services', 'helm/app');
-      stand.write('services/payments/Dockerfile', 'FROM scratch AS dev\nFROM dev AS prod\n');
-      stand.write('helm/app/templates/payments/payments.yaml', '');
+      copy = new Copy('services', 'helm/app');
+      copy.write('services/payments/Dockerfile', 'FROM scratch AS dev\nFROM dev AS prod\n');
+      copy.write('helm/app/templates/payments/payments.yaml', '');
       setPayments(VALUES, { port: 8089 });
       setPayments(LOCAL_VALUES, { service: { nodePort: 30089 } });
     });
-    afterEach(() => stand.remove());
+    afterEach(() => copy.remove());
 
     const setPayments = (file: string, entry: object): void =>
-      stand.changeServices(file, (services) => Object.assign(services, { payments: entry }));
-    const unset = (file: string): void => stand.changeServices(file, (services) => delete services.payments);
+      copy.changeServices(file, (services) => Object.assign(services, { payments: entry }));
+    const unset = (file: string): void => copy.changeServices(file, (services) => delete services.payments);
 
     const damages: Record<string, { damage: () => void; faults: string[] }> = {
       'is whole': { damage: () => {}, faults: [] },
@@ -33,22 +33,22 @@ describe('the list of services', () => {
         ],
       },
       'lacks its folder': {
-        damage: () => stand.remove('services/payments'),
+        damage: () => copy.remove('services/payments'),
         faults: ['payments: services/payments is missing', 'payments: services/payments/Dockerfile is missing'],
       },
       'lacks its chart folder': {
-        damage: () => stand.remove('helm/app/templates/payments'),
+        damage: () => copy.remove('helm/app/templates/payments'),
         faults: ['payments: helm/app/templates/payments/payments.yaml is missing'],
       },
       'lacks its Dockerfile': {
         damage: () => {
-          stand.remove('services/payments/Dockerfile');
-          stand.write('services/payments/main.go', '');
+          copy.remove('services/payments/Dockerfile');
+          copy.write('services/payments/main.go', '');
         },
         faults: ['payments: services/payments/Dockerfile is missing'],
       },
       'lacks a target for production': {
-        damage: () => stand.write('services/payments/Dockerfile', 'FROM scratch AS dev\n'),
+        damage: () => copy.write('services/payments/Dockerfile', 'FROM scratch AS dev\n'),
         faults: ['payments: services/payments/Dockerfile has no target prod'],
       },
       'lacks its nodePort': {
@@ -71,18 +71,18 @@ describe('the list of services', () => {
     for (const [what, { damage, faults }] of Object.entries(damages))
       it(what, () => {
         damage();
-        expect(findFaults(stand.root)).to.deep.equal(faults);
+        expect(findFaults(copy.root)).to.deep.equal(faults);
       });
 
     it('has the port of another', () => {
-      stand.changeServices(VALUES, (services) => Object.assign(services, { another: { port: 8089 } }));
-      expect(findFaults(stand.root)).to.include('payments: the port 8089 is that of another');
+      copy.changeServices(VALUES, (services) => Object.assign(services, { another: { port: 8089 } }));
+      expect(findFaults(copy.root)).to.include('payments: the port 8089 is that of another');
     });
   });
 });
 
 describe('an entry in the list of services', () => {
-  const copy = new StandCopy('helm/app');
+  const copy = new Copy('helm/app');
   const file = copy.at('values.yaml');
   after(() => copy.remove());
 

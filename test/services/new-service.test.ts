@@ -1,8 +1,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { expect } from 'chai';
-import { fixtureStand } from '../setup/fixture-stand.ts';
+import { type Copy, LOCAL_VALUES, VALUES } from '../setup/copy.ts';
+import { fixtureCopy } from '../setup/fixture.ts';
 import { needsTools } from '../setup/needs.ts';
-import { LOCAL_VALUES, type StandCopy, VALUES } from '../setup/stand-copy.ts';
 import { findFaults } from './faults.ts';
 import { changes, commit, restore } from './repository.ts';
 
@@ -23,10 +23,10 @@ const ALL_NAMES = Object.values(NAMES).flat();
 
 describe('make new-service and remove-service', function () {
   this.timeout(300_000);
-  let copy: StandCopy;
+  let copy: Copy;
 
   before(() => {
-    copy = fixtureStand();
+    copy = fixtureCopy();
     copy.install();
     copy.run('npm', ['install', '--no-audit', '--no-fund']);
     copy.run('make', ['docs']);

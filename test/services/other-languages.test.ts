@@ -10,7 +10,7 @@ import { needsProgram, needsTools } from '../setup/needs.ts';
 const { image, testCommand: TEST_COMMAND = [] } = SERVICES.clock;
 const FOLDER = 'test/fixtures/services/clock';
 
-/** That is `clock` of the fixture stand, which has what docs/other-languages.md says and nothing more. */
+/** That is `clock` of the fixture, which has what docs/other-languages.md says and nothing more. */
 describe('a service in another language', function () {
   this.timeout(30_000);
 

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import { readStand } from '../../scripts/stand/stand.ts';
-import { fixtureStand } from '../setup/fixture-stand.ts';
+import { readNames } from '../../scripts/facts/names.ts';
+import { type Copy, VALUES } from '../setup/copy.ts';
+import { fixtureCopy } from '../setup/fixture.ts';
 import { needsTools } from '../setup/needs.ts';
-import { type StandCopy, VALUES } from '../setup/stand-copy.ts';
 
 /** A row of Tilt, and the images that it builds. */
 interface Row {
@@ -32,18 +32,18 @@ interface Evaluation {
   error: string;
 }
 
-/** The fixture stand's Tiltfile as the real Tilt reads it; no cluster is asked for that. */
+/** The fixture's Tiltfile as the real Tilt reads it; no cluster is asked for that. */
 describe('the Tiltfile', function () {
   this.timeout(60_000);
   needsTools('tilt', 'helm');
-  const { name: repository, context } = readStand();
+  const { name: repository, context } = readNames();
   const dir = mkdtempSync(join(tmpdir(), 'tilt-'));
   const kubeconfig = join(dir, 'config');
-  let stand: StandCopy;
+  let fixture: Copy;
 
   before(function () {
-    stand = fixtureStand();
-    stand.install();
+    fixture = fixtureCopy();
+    fixture.install();
     selectContext(context);
     const { rows, error } = evaluate();
     if (rows.length > 0 || !/extension/i.test(error)) return;
@@ -53,7 +53,7 @@ describe('the Tiltfile', function () {
 
   after(() => {
     rmSync(dir, { recursive: true });
-    stand?.remove();
+    fixture?.remove();
   });
 
   function selectContext(name: string): void {
@@ -71,7 +71,7 @@ describe('the Tiltfile', function () {
 
   function evaluate(...args: string[]): Evaluation {
     const { stdout, stderr } = spawnSync('tilt', ['alpha', 'tiltfile-result', '--', ...args], {
-      cwd: stand.root,
+      cwd: fixture.root,
       encoding: 'utf8',
       // Where Tilt keeps a kubeconfig, which a running Tilt of this user reads again and again.
       env: { ...process.env, KUBECONFIG: kubeconfig, XDG_RUNTIME_DIR: dir, XDG_STATE_HOME: dir },
@@ -125,7 +125,7 @@ describe('the Tiltfile', function () {
 
   it('is read again when the values or the names change', () => {
     const files = ['cluster/ctlptl.yaml', 'cluster/namespace.yaml', VALUES, 'helm/app/values-staging.yaml'];
-    expect(evaluate('--environment', 'staging').files).to.include.members(files.map((file) => stand.at(file)));
+    expect(evaluate('--environment', 'staging').files).to.include.members(files.map((file) => fixture.at(file)));
   });
 
   describe('with debuggers', () => {
@@ -139,13 +139,13 @@ describe('the Tiltfile', function () {
     });
 
     it('keeps the variables that the values have', () => {
-      const values = stand.read(VALUES);
+      const values = fixture.read(VALUES);
       const own = { name: 'OWN', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } };
       const changed = parse(values);
       changed.serviceDefaults.env = [own];
-      stand.write(VALUES, stringify(changed));
+      fixture.write(VALUES, stringify(changed));
       const variables = variablesOf('store', deployedWith('--debug'));
-      stand.write(VALUES, values);
+      fixture.write(VALUES, values);
       expect(variables).to.deep.include.members([own]);
       expect(variables.map(({ name }) => name)).to.include('NODE_DEBUG_OPTION');
     });
@@ -155,7 +155,7 @@ describe('the Tiltfile', function () {
       const command = row('release', ...args).DeployTarget.applyCmd?.args ?? [];
       const flags = command.filter((argument) => /^--(values|set)/.test(argument));
       const tag = ['--set-string', 'serviceDefaults.image.tag=1'];
-      const { stdout, stderr } = stand.run('helm', ['template', 'stand', 'helm/app', ...flags, ...tag]);
+      const { stdout, stderr } = fixture.run('helm', ['template', 'stand', 'helm/app', ...flags, ...tag]);
       if (!stdout) throw new Error(stderr);
       return stdout;
     }
@@ -190,8 +190,8 @@ describe('the Tiltfile', function () {
       expect(overrideCommand).to.equal(undefined);
       expect(BuildDetails.target).to.equal('dev');
       expect(BuildDetails.contextIgnores).to.deep.include({
-        basePath: stand.root,
-        patterns: ['**', `!${stand.at('services/clock')}`],
+        basePath: fixture.root,
+        patterns: ['**', `!${fixture.at('services/clock')}`],
       });
     });
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
+import { loadValues } from '../../../scripts/facts/values.ts';
 import { type Disruption, killing, replacements } from '../../../scripts/measure/disruptions.ts';
 import { type Load, send, underLoad } from '../../../scripts/measure/load.ts';
 import { Trial } from '../../../scripts/measure/trial.ts';
-import { loadValues } from '../../../scripts/stand/values.ts';
-import { complaints, packageOnce, VERSION } from '../../../test/e2e/stand.ts';
+import { complaints, packageOnce, VERSION } from '../../../test/e2e/setup.ts';
 import { launchBrowser } from '../../../test/setup/browser.ts';
 import { getJson } from '../../../test/setup/http.ts';
 import { needsServices } from '../../../test/setup/needs.ts';

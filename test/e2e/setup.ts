@@ -1,47 +1,47 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { utimesSync } from 'node:fs';
 import { kubectl } from '../../scripts/cluster/commands.ts';
+import { readNames } from '../../scripts/facts/names.ts';
 import { capture } from '../../scripts/machine/command.ts';
 import type { Trial } from '../../scripts/measure/trial.ts';
-import { readStand } from '../../scripts/stand/stand.ts';
-import { fixtureStand } from '../setup/fixture-stand.ts';
-import type { StandCopy } from '../setup/stand-copy.ts';
+import type { Copy } from '../setup/copy.ts';
+import { fixtureCopy } from '../setup/fixture.ts';
 
-let copy: StandCopy | undefined;
+let copy: Copy | undefined;
 
 /**
- * Runs a suite in a stand of its own services: `front` and `store`, which has a database. The third, in Python, stays
+ * Runs a suite in a copy with services of its own: `front` and `store`, which has a database. The third, in Python, stays
  * out, since its image would be one more to pull for nothing that the cluster does differently.
  */
-export function inFixtureStand(): void {
+export function inFixture(): void {
   const clone = process.cwd();
   before(async () => {
-    copy ??= await makeFixtureStand();
+    copy ??= await makeFixture();
     process.chdir(copy.root);
   });
   after(() => process.chdir(clone));
 }
 
-export function removeFixtureStand(): void {
+export function removeFixture(): void {
   copy?.remove();
   copy = undefined;
 }
 
-async function makeFixtureStand(): Promise<StandCopy> {
-  const stand = fixtureStand('clock');
-  stand.install();
+async function makeFixture(): Promise<Copy> {
+  const fixture = fixtureCopy('clock');
+  fixture.install();
   // Its services become workspaces, in node_modules and in the lockfile, which the images are built by.
-  await capture('npm', ['--prefix', stand.root, 'install', '--no-audit', '--no-fund']);
+  await capture('npm', ['--prefix', fixture.root, 'install', '--no-audit', '--no-fund']);
   const now = new Date();
-  utimesSync(stand.at('node_modules/.package-lock.json'), now, now);
-  return stand;
+  utimesSync(fixture.at('node_modules/.package-lock.json'), now, now);
+  return fixture;
 }
 
 /** What packageOnce builds. */
 export const VERSION = '0.0.0-e2e';
 const packaged = new Set<string>();
 
-/** Builds the images as released, and the chart: once for all suites of a stand. */
+/** Builds the images as released, and the chart: once for all suites of a copy. */
 export async function packageOnce(): Promise<void> {
   if (!packaged.has(process.cwd())) await capture('make', ['package', `VERSION=${VERSION}`]);
   packaged.add(process.cwd());
@@ -49,7 +49,7 @@ export async function packageOnce(): Promise<void> {
 
 /** What makes a running pod this pod and no other; of several, with spaces between. */
 export function podUid(service: string): Promise<string> {
-  return podFields(readStand().namespace, service, 'Running', 'uid');
+  return podFields(readNames().namespace, service, 'Running', 'uid');
 }
 
 /** The names of a service's pods in a phase. */
@@ -64,7 +64,7 @@ function podFields(namespace: string, service: string, phase: string, field: str
 
 /** What a trial's pods are, and what of their logs is no good news. */
 export async function complaints(trial: Trial): Promise<string> {
-  const instance = ['--selector', `app.kubernetes.io/instance=${readStand().release}`];
+  const instance = ['--selector', `app.kubernetes.io/instance=${readNames().release}`];
   const logs = await trial.kubectl('logs', ...instance, '--prefix', '--tail=200', '--max-log-requests=50');
   const lines = logs.split('\n').filter((line) => /"level":"(warn|error|fatal)"/.test(line));
   return [await trial.kubectl('get', 'pods'), ...lines.slice(-40)].join('\n');
@@ -76,7 +76,7 @@ export class Tilt {
   readonly #process: ChildProcess;
 
   constructor() {
-    this.#process = spawn('tilt', ['up', '--context', readStand().context, '--stream']);
+    this.#process = spawn('tilt', ['up', '--context', readNames().context, '--stream']);
     for (const stream of [this.#process.stdout, this.#process.stderr])
       stream?.on('data', (data) => (this.output += data));
   }

@@ -12,7 +12,7 @@ const LEFT_OUT = ['node_modules', '.git', '.stand', 'dist'];
 type Values = { services: Record<string, object> };
 
 /** A copy of the repository, or of some of its folders, to change and to break. */
-export class StandCopy {
+export class Copy {
   readonly root = mkdtempSync(join(tmpdir(), 'stand-copy-'));
 
   constructor(...paths: string[]) {
@@ -70,7 +70,7 @@ export class StandCopy {
   }
 
   /** Which files differ from another copy's, what is installed aside; empty when none. */
-  differences(other: StandCopy): string {
+  differences(other: Copy): string {
     return spawnSync('diff', ['-r', '--exclude=node_modules', other.root, this.root], { encoding: 'utf8' }).stdout;
   }
 }

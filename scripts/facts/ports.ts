@@ -1,5 +1,5 @@
 /** The ports on localhost, the same in both modes: cluster/ctlptl.yaml maps them, and all others follow from those. */
-import { readStand } from './stand.ts';
+import { readNames } from './names.ts';
 
 /** PostgreSQL's in the cluster, in values-local.yaml. */
 const DATABASE_NODE_PORT = 30432;
@@ -7,7 +7,7 @@ const FIRST_INSPECTOR = 9229;
 /** Tilt's page, its default. */
 export const TILT_PORT = 10350;
 
-const mappings = () => readStand().portMappings;
+const mappings = () => readNames().portMappings;
 
 /** PostgreSQL's. */
 export function databasePort(): number {

@@ -1,19 +1,19 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { helm, kubectl } from '../../scripts/cluster/commands.ts';
+import { readNames } from '../../scripts/facts/names.ts';
+import { loadValues } from '../../scripts/facts/values.ts';
 import { ask, capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
-import { readStand } from '../../scripts/stand/stand.ts';
-import { loadValues } from '../../scripts/stand/values.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { inFixtureStand, podUid, Tilt } from './stand.ts';
+import { inFixture, podUid, Tilt } from './setup.ts';
 
 const FRONT = 'http://localhost:8080';
 const STORE = 'http://localhost:8081';
 
-const { context, namespace, node, release } = readStand();
+const { context, namespace, node, release } = readNames();
 
 interface Items {
   items: { name: string }[];
@@ -23,7 +23,7 @@ describe('the stand, in the cluster', function () {
   this.bail(true);
   let tilt: Tilt | undefined;
 
-  inFixtureStand();
+  inFixture();
   afterEach(function () {
     if (this.currentTest?.isFailed() && tilt) console.log(tilt.output.split('\n').slice(-60).join('\n'));
   });

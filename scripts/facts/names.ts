@@ -12,7 +12,7 @@ export interface PortMapping {
   containerPort: number;
 }
 
-export interface Stand {
+export interface Names {
   /** Of the kind cluster, the Helm release and the images' repository. */
   name: string;
   /** The kube context; no other is ever used or changed. */
@@ -37,7 +37,7 @@ interface Cluster {
   kindV1Alpha4Cluster: { name: string; nodes: { extraPortMappings?: PortMapping[] }[] };
 }
 
-export function readStand(): Stand {
+export function readNames(): Names {
   const documents = parseAllDocuments(readFileSync(CLUSTER_FILE, 'utf8')).map((document) => document.toJS());
   const find = <T>(kind: string): T => documents.find((document) => document.kind === kind);
   const registry = find<Registry>('Registry');
