@@ -81,6 +81,12 @@ export class Trial {
     return (items as Pod[]).filter(({ metadata }) => !metadata.deletionTimestamp).map(({ metadata }) => metadata.name);
   }
 
+  /** Waits until replaced pods are gone: while they drain, they answer as they did before. */
+  async drained(): Promise<void> {
+    const isLeaving = 'jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}';
+    while (await this.kubectl('get', 'pods', '--output', isLeaving)) await sleep(200);
+  }
+
   isRolledOut(service: string): Promise<string> {
     return this.kubectl('rollout', 'status', `deployment/${service}`, '--timeout=120s');
   }

@@ -74,6 +74,7 @@ describe('the shop in production', function () {
     await page.locator('body[data-ordering=off]').waitFor();
     expect(await page.getByTestId('place-order').isVisible()).to.equal(false);
     await trial.upgrade('services.orders.enabled=true');
+    await trial.drained();
     expect(await eventually('orders answers', latestOrders)).to.deep.equal(before);
   });
 
@@ -105,8 +106,8 @@ describe('the shop in production', function () {
     const settings = Object.entries(database).map(([key, value]) => `services.orders.database.${key}=${value}`);
     await trial.upgrade(...settings, 'externalDatabase.sslMode=disable');
 
-    // An old pod may answer from the old database until it has drained.
-    await eventually('orders has its own database', async () => (await latestOrders())?.length === 0);
+    await trial.drained();
+    expect(await latestOrders()).to.deep.equal([]);
     const { id } = await order();
     expect(await latestOrders()).to.deep.equal([id]);
     const catalog = await getJson<Product>(`${trial.url('catalog')}/products/${mug.id}`);
