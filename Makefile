@@ -3,7 +3,7 @@
 # Only what stands on make's command line counts, as in `make dev MODE=host`, and nothing of the environment:
 #
 #   ENV        which helm/app/values-ENV.yaml (local)
-#   SERVICES   run only these, such as "gateway catalog"
+#   SERVICES   run only these, such as "web payments"
 #   MODE       cluster or host; by default the cluster where a Docker engine answers
 #   DEBUG=1    a debugger's port per service, from 9229 on
 #   YES=1      answers the questions
@@ -24,7 +24,7 @@ unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG%,$(.VARIA
 RUN := node --conditions=source --require ts-node/register
 
 .DEFAULT_GOAL := help
-.PHONY: help packages dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-start doctor tools new-service remove-service
+.PHONY: help packages init dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-start doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -49,6 +49,9 @@ types-watch: packages ## Check types after every save
 
 ##@ Services
 
+init: packages ## Make this clone your team's own, once: NAME=acme [KEEP_SHOP=1]
+	@$(RUN) scripts/make/init.ts
+
 new-service: packages ## Make a service: NAME=payments, and DATABASE=1 for one with tables
 	@$(RUN) scripts/make/new-service.ts
 
@@ -69,7 +72,7 @@ e2e: packages ## Prove the whole stand in a cluster of its own and a real browse
 upgrades: packages ## Count the requests that replacing pods loses, in the running cluster: VERSION=1.4.2
 	@$(RUN) scripts/make/upgrades.ts
 
-bench: packages ## Measure what a developer waits for, on the running stand: [NAME=catalog]
+bench: packages ## Measure what a developer waits for, on the running stand: [NAME=payments]
 	@$(RUN) scripts/make/bench.ts
 
 bench-start: packages ## Time make dev from no cluster until all is ready, with and without images; deletes the cluster

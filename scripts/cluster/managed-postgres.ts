@@ -115,7 +115,7 @@ async function addDatabase(name: string): Promise<void> {
 
 /** Adds a database, and a role of the same name that may only make schemas in it. @throws {Fault} for a bad name */
 export async function database(name = ''): Promise<void> {
-  if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Fault('Which database?', 'As in: database orders');
+  if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Fault('Which database?', 'As in: database payments');
   if (!(await exists())) throw new Fault(`There is no ${server()}`, 'Start it first: up');
   await addDatabase(name);
 }

@@ -59,7 +59,7 @@ export async function isDeployed(release: Release): Promise<boolean> {
 export const render = (release: Release, { chart, values }: Content): Promise<string> =>
   helm(release, 'template', release.name, chart, ...valuesOf(values), '--no-hooks');
 
-/** 'Deployment catalog' for each object. */
+/** 'Deployment payments' for each object. */
 export function listObjects(manifest: string): string[] {
   return parseAllDocuments(manifest).flatMap((document) => {
     const object = document.toJS();

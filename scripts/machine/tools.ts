@@ -1,7 +1,7 @@
 /** The command line tools of the stand, at the versions of mise.toml: what is there, and how what is missing comes. */
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { ask, which } from './command.ts';
 import { complain, Fault, say } from './terminal.ts';
 
@@ -112,7 +112,8 @@ function installByMise(name: string): boolean {
   const path = runMise(name, 'which', name).stdout.trim();
   if (!path) return false;
   rmSync(`${BIN}/${name}`, { force: true });
-  symlinkSync(path, `${BIN}/${name}`);
+  // Relative, so that it holds when the folder moves.
+  symlinkSync(relative(BIN, path), `${BIN}/${name}`);
   return true;
 }
 

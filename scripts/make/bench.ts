@@ -1,5 +1,5 @@
 /**
- * make bench [NAME=catalog]: what a developer waits for, on the running stand (`make dev` in another terminal). Prints
+ * make bench [NAME=payments]: what a developer waits for, on the running stand (`make dev` in another terminal). Prints
  *   - save → served: 20 saves of a service's source, seconds from the write to the changed answer, p50 and max, beside
  *     the same for a bare Express app under nodemon on this machine;
  *   - memory: of each service's process, and of the cluster's and the registry's containers where there are any.

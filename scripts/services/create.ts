@@ -1,6 +1,6 @@
 /**
  * A new service: its folder with a test, its chart folder and its values. All or nothing: what fails midway is taken
- * back. The files are templates rather than a copy of a service, because the shop is there to be deleted; types, lint
+ * back. The files are templates rather than a copy of a service, because any service may be deleted; types, lint
  * and a test that compares them with the services keep them true.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

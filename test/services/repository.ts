@@ -10,16 +10,13 @@ export function commit(copy: Copy): void {
 /** The changed files, as git status lists them; empty when there are none. */
 export const changes = (copy: Copy): string => git(copy, 'status', '--porcelain');
 
-export function restore(copy: Copy): void {
-  git(copy, 'checkout', '--quiet', '.');
+/** Takes all back to a commit. */
+export function restore(copy: Copy, to = 'HEAD'): void {
+  git(copy, 'reset', '--quiet', '--hard', to);
   git(copy, 'clean', '--quiet', '--force', '-d');
 }
 
-/** What git lists, a line each. */
-export const listed = (copy: Copy, ...args: string[]): string[] =>
-  git(copy, ...args)
-    .split('\n')
-    .filter(Boolean);
+export const trackedFiles = (copy: Copy): string[] => git(copy, 'ls-files').split('\n').filter(Boolean);
 
 function git(copy: Copy, ...args: string[]): string {
   const { status, stdout, stderr } = copy.run('git', args);

@@ -42,7 +42,7 @@ http://{{ .name }}:{{ $values.port }}
 {{- end -}}
 {{- end }}
 
-{{/* CATALOG_URL and the like, for what a service needs and for what it uses and is there. */}}
+{{/* PAYMENTS_URL and the like, for what a service needs and for what it uses and is there. */}}
 {{- define "app.urls" -}}
 {{- range concat .values.needs .values.uses }}
 {{- if not (hasKey $.root.Values.services .) }}

@@ -91,7 +91,7 @@ spec:
 {{- $values := .values -}}
 serviceAccountName: {{ .name }}
 automountServiceAccountToken: false
-# Kubernetes' own CATALOG_PORT and the like would be beside the services' variables.
+# Kubernetes' own PAYMENTS_PORT and the like would be beside the services' variables.
 enableServiceLinks: false
 {{- with $values.imagePullSecrets }}
 imagePullSecrets:

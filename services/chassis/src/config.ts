@@ -31,11 +31,11 @@ export const databaseVariables = {
 
 export type DatabaseConfig = v.InferOutput<v.ObjectSchema<typeof databaseVariables, undefined>>;
 
-/** The address of another service, such as `CATALOG_URL`, without a slash at its end. */
+/** The address of another service, such as `PAYMENTS_URL`, without a slash at its end. */
 export const serviceUrl = v.pipe(
   v.string(),
-  v.url('must be a URL such as http://catalog:8081'),
-  v.regex(/^https?:\/\//, 'must be a URL such as http://catalog:8081'),
+  v.url('must be a URL such as http://payments:8083'),
+  v.regex(/^https?:\/\//, 'must be a URL such as http://payments:8083'),
   v.transform((url) => url.replace(/\/+$/, '')),
 );
 

@@ -1,0 +1,34 @@
+/** make init NAME=acme [KEEP_SHOP=1]: makes this clone a team's own, once. Commits nothing. */
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { argument, flagArgument } from '../facts/arguments.ts';
+import { readNames } from '../facts/names.ts';
+import { DATA, STATE } from '../host/state.ts';
+import { checkClone, checkStandName } from '../init/checks.ts';
+import { makeOwn } from '../init/own.ts';
+import { checkShopUnneeded } from '../init/shop.ts';
+import { ask } from '../machine/command.ts';
+import { confirm, run, say } from '../machine/terminal.ts';
+
+run(async () => {
+  const name = argument('NAME');
+  const keepShop = flagArgument('KEEP_SHOP');
+  await checkClone();
+  checkStandName(name);
+  if (!keepShop) checkShopUnneeded();
+  if (existsSync(DATA) && !(await confirm(`Delete the data of host mode in ${DATA}?`))) return;
+
+  const { name: before, node, registry } = readNames();
+  const hasCluster = (await ask('docker', 'inspect', node)).ok;
+  say(`Making this clone ${name} …`);
+  makeOwn(name, keepShop);
+  rmSync(DATA, { recursive: true, force: true });
+  if (existsSync(STATE)) renameSync(STATE, `.${name}`);
+  say(`✓ This clone is ${name}. Nothing is committed yet: git status and git diff show what has changed.`);
+  if (hasCluster) {
+    say(
+      `! The cluster of ${before} is still there, on the ports that ${name} will need. This deletes it, with its data:`,
+    );
+    say(`  kind delete cluster --name ${before} && docker rm --force ${registry.name}`);
+  }
+  say('  Next: make test, git add --all && git commit, make dev');
+});

@@ -1,0 +1,3 @@
+const answer = await fetch('api/greeting').catch(() => undefined);
+const { greeting } = answer?.ok ? await answer.json() : { greeting: 'There is no answer.' };
+document.getElementById('greeting').textContent = greeting;
