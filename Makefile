@@ -24,7 +24,7 @@ unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG%,$(.VARIA
 RUN := node --conditions=source --require ts-node/register
 
 .DEFAULT_GOAL := help
-.PHONY: help packages init dev cluster down clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-start doctor tools new-service remove-service
+.PHONY: help packages init dev cluster down reset clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-start doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -37,6 +37,9 @@ dev: packages ## Run the services, serve every save: http://localhost:8080
 
 down: packages ## Stop them; the data stays
 	@$(RUN) scripts/make/down.ts
+
+reset: packages ## Empty the local database, migrate and seed it anew: [SERVICES="web payments"]
+	@$(RUN) scripts/make/reset.ts
 
 test: packages ## Lint, types and all tests that need no cluster
 	@$(RUN) scripts/make/test-tools.ts
