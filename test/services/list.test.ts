@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { addEntry, removeEntries } from '../../scripts/services/list.ts';
 import { Copy, LOCAL_VALUES, VALUES } from '../setup/copy.ts';
+import { fixtureCopy } from '../setup/fixture.ts';
 import { findFaults } from './faults.ts';
 
 describe('the list of services', () => {
@@ -10,7 +11,7 @@ describe('the list of services', () => {
   describe('with payments', () => {
     let copy: Copy;
     beforeEach(() => {
-      copy = new Copy('services', 'helm/app');
+      copy = fixtureCopy();
       copy.write('services/payments/Dockerfile', 'FROM scratch AS dev\nFROM dev AS prod\n');
       copy.write('helm/app/templates/payments/payments.yaml', '');
       setPayments(VALUES, { port: 8089 });
