@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { findProcess } from '../../scripts/machine/processes.ts';
+import { hasIPv6 } from '../setup/needs.ts';
 import { eventually } from '../setup/wait.ts';
 import { addRoutes, editFront, saveRoute } from './front-routes.ts';
 import { ask, Host, type HostFixture, hostFixture, pidOf, read } from './host.ts';
@@ -131,12 +132,12 @@ describe('host mode supervises', function () {
   });
 
   it('says who has taken the port of a service meanwhile, and starts it when that is free', async () => {
-    const other = createServer();
+    const other = createServer((socket) => socket.destroy());
     fixture.copy.changeServices('helm/app/values-local.yaml', (services) => {
       services.front = { ...services.front, enabled: false };
     });
     await host.says('✓ Changed values taken up: front');
-    await new Promise<void>((done) => other.listen(fixture.ports.front, '::1', done));
+    await new Promise<void>((done) => other.listen(fixture.ports.front, hasIPv6() ? '::1' : '127.0.0.1', done));
     fixture.copy.changeServices('helm/app/values-local.yaml', (services) => {
       services.front = { ...services.front, enabled: true };
     });

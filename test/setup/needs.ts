@@ -1,5 +1,6 @@
 /** What a suite can't do without: it is skipped, and says why, where that is missing. */
 import { existsSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { which } from '../../scripts/machine/command.ts';
 
 /** Tools that make tools installs. */
@@ -11,6 +12,10 @@ export const needsProgram = (program: string): void => needs('not on PATH', [pro
 /** Services, of which a team may remove any. */
 export const needsServices = (...services: string[]): void =>
   needs('removed', services, (service) => existsSync(`services/${service}`));
+
+/** Whether this machine has localhost in IPv6, too; containers have it seldom. */
+export const hasIPv6 = (): boolean =>
+  Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
 
 function needs(remark: string, all: string[], isThere: (one: string) => boolean): void {
   before(`needs ${all.join(' and ')}`, function () {
