@@ -12,8 +12,9 @@ const SCHEMAS = 'helm/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json';
 export const ENVIRONMENTS = environments();
 
 const copy = fixtureCopy();
-after(() => copy.remove());
-/** The chart with the services of the fixture, so that these tests hold whichever services a team has. */
+// Files of tests that run in one process, one after the other, share this module.
+process.once('exit', () => copy.remove());
+/** The chart with the services of the fixture stand, so that these tests hold whichever services a team has. */
 export const CHART = copy.at('helm/app');
 
 interface ServiceValues {

@@ -41,9 +41,11 @@ const movePorts = (text: string, base: number): string =>
     (_, key, port) => key + String(port === '15432' ? base + 10 : base + Number(port) - 8080),
   );
 
+/** Each process of mocha has thousands of its own to look in: what is free may be taken a moment later. */
 async function freeRange(length: number): Promise<number> {
+  const first = 20_000 + 2_000 * Number(process.env.MOCHA_WORKER_ID ?? 0);
   for (;;) {
-    const base = 20_000 + 20 * Math.floor(Math.random() * 500);
+    const base = first + 20 * Math.floor(Math.random() * 100);
     const ports = Array.from({ length }, (_, index) => base + index);
     if (!(await Promise.all(ports.map(isTaken))).includes(true)) return base;
   }

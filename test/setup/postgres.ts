@@ -1,4 +1,4 @@
-/** One PostgreSQL for a run of mocha, started when the first test asks for it. */
+/** One PostgreSQL for each file of tests that asks for it: files run side by side, in processes of their own. */
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,14 +17,15 @@ export function sharedPostgres(): Promise<Postgres> {
   return server;
 }
 
-export async function mochaGlobalTeardown(): Promise<void> {
-  await server?.then(
-    (running) => running.stop(),
-    () => {},
-  );
+export const mochaHooks = { afterAll: stop };
+
+async function stop(): Promise<void> {
+  const running = await server?.catch(() => undefined);
+  server = undefined;
+  await running?.stop();
   rmSync(dir, { recursive: true, force: true });
 }
 
-// Mocha tears down only what ends by itself.
+// Mocha ends in order only what ends by itself.
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
-  process.once(signal, () => mochaGlobalTeardown().finally(() => process.exit(code)));
+  process.once(signal, () => stop().finally(() => process.exit(code)));
