@@ -16,8 +16,7 @@ const DATABASES = {
 
 type Choice = Record<string, { enabled: boolean }>;
 
-describe('each choice of services', function () {
-  this.timeout(60_000);
+describe('each choice of services', () => {
   needsTools('helm', 'kubeconform');
 
   for (const environment of ENVIRONMENTS) {

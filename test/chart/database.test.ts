@@ -25,8 +25,7 @@ const external = (more: object = {}, service: object = {}): Options => ({
   },
 });
 
-describe('the database', function () {
-  this.timeout(20_000);
+describe('the database', () => {
   needsTools('helm');
 
   it('reaches the services by the same variables wherever it is', () => {

@@ -22,8 +22,7 @@ import {
   SERVICES,
 } from './render.ts';
 
-describe('the environments', function () {
-  this.timeout(60_000);
+describe('the environments', () => {
   needsTools('helm', 'kubeconform');
 
   for (const environment of ENVIRONMENTS) {

@@ -55,8 +55,7 @@ const EVERYTHING = {
   },
 };
 
-describe('the rendered objects', function () {
-  this.timeout(20_000);
+describe('the rendered objects', () => {
   needsTools('helm', 'kubeconform');
 
   it('are valid and whole with all options on', () => {
@@ -88,8 +87,7 @@ describe('the rendered objects', function () {
   }
 });
 
-describe('the pods', function () {
-  this.timeout(20_000);
+describe('the pods', () => {
   needsTools('helm');
 
   for (const environment of ENVIRONMENTS) {

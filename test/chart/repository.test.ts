@@ -4,8 +4,7 @@ import { dangling } from './references.ts';
 import { ENVIRONMENTS, invalid, parseManifests, renderText } from './render.ts';
 
 /** With the services that there are, which may be none. */
-describe('the chart of this repository', function () {
-  this.timeout(60_000);
+describe('the chart of this repository', () => {
   needsTools('helm', 'kubeconform');
 
   for (const environment of ENVIRONMENTS)

@@ -27,8 +27,7 @@ const KINDS = [
 
 const off = (name: string, url = '') => ({ services: { [name]: { enabled: false, url } } });
 
-describe('a service', function () {
-  this.timeout(20_000);
+describe('a service', () => {
   needsTools('helm');
 
   for (const name of NAMES) {
@@ -101,8 +100,7 @@ describe('a service', function () {
   });
 });
 
-describe('the image', function () {
-  this.timeout(20_000);
+describe('the image', () => {
   needsTools('helm');
   const { repository } = SERVICES.store.image;
   const digest = `sha256:${'0'.repeat(64)}`;
@@ -140,8 +138,7 @@ describe('the image', function () {
   });
 });
 
-describe('production', function () {
-  this.timeout(20_000);
+describe('production', () => {
   needsTools('helm');
   const replicas = (replicas: number, autoscaling = {}) => ({ values: { serviceDefaults: { replicas, autoscaling } } });
   const budgets = (options: Options) =>

@@ -14,8 +14,7 @@ interface Schema {
   [keyword: string]: unknown;
 }
 
-describe('the values schema', function () {
-  this.timeout(20_000);
+describe('the values schema', () => {
   const schema: Schema = readYaml(`${CHART}/values.schema.json`);
 
   it('describes each value in a sentence', () => {
@@ -29,8 +28,7 @@ describe('the values schema', function () {
   });
 });
 
-describe('the values', function () {
-  this.timeout(20_000);
+describe('the values', () => {
   needsTools('helm');
 
   it('are refused where a key is misspelt, whichever it is', () => {

@@ -10,8 +10,7 @@ describe('make deploy', () => {
   needsTools('helm', 'kubectl');
   let copy: Copy;
 
-  before(function () {
-    this.timeout(60_000);
+  before(() => {
     copy = new Copy();
     copy.install();
     for (const file of ['app-1.4.2.tgz', 'images-1.4.2.yaml']) copy.write(`dist/${file}`, '');
@@ -46,7 +45,7 @@ describe('make deploy', () => {
       const { status, stderr } = make('deploy', { ...SOUND, YES: '1', ...variables });
       expect(stderr).to.contain(says);
       expect(status).to.equal(2);
-    }).timeout(20_000);
+    });
 
   function make(target: string, variables: Record<string, string>) {
     const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);

@@ -62,8 +62,7 @@ class Debugger {
   }
 }
 
-describe('a debugger', function () {
-  this.timeout(30_000);
+describe('a debugger', () => {
   let service: ChildProcess | undefined;
   let fixture: HostFixture;
 

@@ -5,8 +5,7 @@ import { isTaken } from '../../scripts/machine/ports.ts';
 import { hasIPv6 } from '../setup/needs.ts';
 import { Host, type HostFixture, hostFixture } from './host.ts';
 
-describe('host mode refuses, before it starts anything,', function () {
-  this.timeout(60_000);
+describe('host mode refuses, before it starts anything,', () => {
   let fixture: HostFixture;
 
   before(async () => {

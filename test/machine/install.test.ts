@@ -154,8 +154,7 @@ describe('the first step of make', () => {
 });
 
 /** The real npm, with packages that are folders. */
-describe('the packages that make installs', function () {
-  this.timeout(60_000);
+describe('the packages that make installs', () => {
   let root: string;
 
   before(() => {

@@ -27,8 +27,7 @@ describe('a tool', () => {
 });
 
 /** With a helm that only says its version, and an npx that only writes down what it was asked for. */
-describe('make tools', function () {
-  this.timeout(20_000);
+describe('make tools', () => {
   let root: string;
 
   beforeEach(() => {

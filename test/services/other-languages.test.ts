@@ -11,9 +11,7 @@ const { image, testCommand: TEST_COMMAND = [] } = SERVICES.clock;
 const FOLDER = 'test/fixtures/services/clock';
 
 /** That is `clock` of the fixture, which has what docs/other-languages.md says and nothing more. */
-describe('a service in another language', function () {
-  this.timeout(30_000);
-
+describe('a service in another language', () => {
   describe('in the chart', () => {
     needsTools('helm');
 

@@ -72,9 +72,9 @@ export async function sendRaw(port: number, request: string | Buffer): Promise<{
   return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]), text };
 }
 
-/** Waits until `condition` returns something, or stops throwing; fails with its last error after 8 s. */
+/** Waits until `condition` returns something, or stops throwing; fails with its last error after 30 s. */
 export async function until<T>(condition: () => T | Promise<T>): Promise<Exclude<T, false | null | undefined>> {
-  for (const end = Date.now() + 8000; ; await sleep(20)) {
+  for (const end = Date.now() + 30_000; ; await sleep(20)) {
     try {
       const result = await condition();
       if (result) return result as Exclude<T, false | null | undefined>;

@@ -19,13 +19,14 @@ export function sharedPostgres(): Promise<Postgres> {
 
 export const mochaHooks = { afterAll: stop };
 
+/** The next file of tests in this process starts it again, on the same data. */
 async function stop(): Promise<void> {
   const running = await server?.catch(() => undefined);
   server = undefined;
   await running?.stop();
-  rmSync(dir, { recursive: true, force: true });
 }
 
+process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
 // Mocha ends in order only what ends by itself.
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
   process.once(signal, () => stop().finally(() => process.exit(code)));

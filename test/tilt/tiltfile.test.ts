@@ -33,8 +33,7 @@ interface Evaluation {
 }
 
 /** The fixture's Tiltfile as the real Tilt reads it; no cluster is asked for that. */
-describe('the Tiltfile', function () {
-  this.timeout(60_000);
+describe('the Tiltfile', () => {
   needsTools('tilt', 'helm');
   const { name: repository, context } = readNames();
   const dir = mkdtempSync(join(tmpdir(), 'tilt-'));

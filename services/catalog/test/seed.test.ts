@@ -15,5 +15,5 @@ describe('the seed of catalog', () => {
     expect(await query('select * from catalog.products order by id'))
       .to.deep.equal(before)
       .and.to.have.length.above(5);
-  }).timeout(30_000);
+  });
 });

@@ -34,7 +34,7 @@ describe('a service process', () => {
     expect(await running).to.deep.include({ status: 200, body: { done: true } });
     expect(await service.exit()).to.equal(0);
     expect(messages().slice(-2)).to.deep.equal(['closed', 'stopped']);
-  }).timeout(20_000);
+  });
 
   it('stops on SIGINT without the drain, but finishes what runs', async () => {
     const url = await start();

@@ -7,8 +7,7 @@ import { type Service, startService } from '../../../test/setup/service.ts';
 import { createWire, type Wire } from '../../../test/setup/wire.ts';
 
 /** The whole shop, each service a process of its own as in production, with a wire to catalog that can be cut. */
-describe('the shop', function () {
-  this.timeout(30_000);
+describe('the shop', () => {
   needsServices('catalog', 'orders');
   const services: Record<string, Service> = {};
   let database: TestDatabase;
