@@ -15,8 +15,7 @@ const ANSWERING = { 'config get-contexts': 'echo kind-stand', 'config current-co
 type Stubs = Record<string, Record<string, string>>;
 
 /** What Docker and the tools do is played; what a real cluster does is in e2e. */
-describe('the cluster, on a machine', function () {
-  this.timeout(20_000);
+describe('the cluster, on a machine', () => {
   let machine: Machine;
 
   beforeEach(async () => {

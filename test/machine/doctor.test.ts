@@ -7,9 +7,7 @@ import { find, Machine } from './machine.ts';
 const TOOLS = ['helm', 'kubectl', 'kind', 'ctlptl', 'tilt', 'kubeconform'];
 const UNREACHABLE = 'tcp://127.0.0.1:1';
 
-describe('make doctor', function () {
-  this.timeout(20_000);
-
+describe('make doctor', () => {
   let machine: Machine;
   beforeEach(async () => {
     machine = await Machine.make();

@@ -8,7 +8,7 @@ import { changes, commit, restore, trackedFiles } from './repository.ts';
 const NAME = 'data-hub-2';
 const OLD = /\bstand\b/i;
 /** Of mocha: no file of its own that names other tests. */
-const OPTIONS = ['--no-config', '--node-option=conditions=source', '--require=ts-node/register'];
+const OPTIONS = ['--no-config', '--node-option=conditions=source', '--require=ts-node/register', '--timeout=60000'];
 
 describe('make init', function () {
   this.timeout(300_000);
