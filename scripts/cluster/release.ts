@@ -2,6 +2,7 @@
 import { parseAllDocuments } from 'yaml';
 import { ask, capture } from '../machine/command.ts';
 import { Fault } from '../machine/terminal.ts';
+import { upgradeFlags } from '../machine/tools.ts';
 
 export interface Release {
   name: string;
@@ -68,12 +69,13 @@ export function listObjects(manifest: string): string[] {
 }
 
 /** Installs or upgrades, and waits until all is ready. @throws with helm's words */
-export const upgrade = (release: Release, { chart, values }: Content, timeout: string): Promise<string> =>
-  helm(
+export async function upgrade(release: Release, { chart, values }: Content, timeout: string): Promise<string> {
+  return helm(
     release,
-    ...['upgrade', '--install', release.name, chart, ...valuesOf(values)],
+    ...['upgrade', '--install', release.name, chart, ...valuesOf(values), ...(await upgradeFlags())],
     ...['--history-max', '20', '--wait', '--timeout', timeout],
   );
+}
 
 /** @throws with helm's words */
 export const test = (release: Release): Promise<string> => helm(release, 'test', release.name);

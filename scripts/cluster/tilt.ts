@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
 import { inspectorPort } from '../facts/ports.ts';
 import { loadValues, type ServiceValues, valuesFiles } from '../facts/values.ts';
+import { upgradeFlags } from '../machine/tools.ts';
 import { baseImages } from './images.ts';
 
 interface Settings {
@@ -39,18 +40,12 @@ const { values, positionals: selected } = parseArgs({
 });
 // Whatever comes of it: Tilt asks again when one of these changes.
 const files = [CLUSTER_FILE, NAMESPACE_FILE, ...valuesFiles(values.environment)];
-console.log(JSON.stringify({ files, ...factsOrFault({ ...values, selected }) }));
-
-function factsOrFault(settings: Settings): object {
-  try {
-    return facts(settings);
-  } catch (error) {
-    return { fault: (error as Error).message };
-  }
-}
+facts({ ...values, selected })
+  .catch(({ message }: Error) => ({ fault: message }))
+  .then((answer) => console.log(JSON.stringify({ files, ...answer })));
 
 /** @throws with a sentence when the environment or a service is unknown, or a needed service is off */
-function facts({ environment, selected, debug }: Settings): object {
+async function facts({ environment, selected, debug }: Settings): Promise<object> {
   const { context, namespace, release } = readNames();
   const { services, postgresql } = loadValues(environment, selected);
   const all = Object.entries(services);
@@ -63,7 +58,11 @@ function facts({ environment, selected, debug }: Settings): object {
       return { name, image: image.repository, port, isNode: isNode(name), inspector };
     }),
     hasDatabase: postgresql.enabled,
-    helmFlags: [...(selected.length > 0 ? selectionFlags(all) : []), ...(debug ? debugFlags(enabled) : [])],
+    helmFlags: [
+      ...(await upgradeFlags()),
+      ...(selected.length > 0 ? selectionFlags(all) : []),
+      ...(debug ? debugFlags(enabled) : []),
+    ],
   };
 }
 

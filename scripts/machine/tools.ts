@@ -67,6 +67,15 @@ export function describeTool({ name, wanted, found }: Tool): string {
   return toolFits({ name, wanted, found }) ? `${name} ${found}` : `${name} is ${found}; ${wanted} is wanted`;
 }
 
+/**
+ * What helm upgrade is told so that values win over what kubectl scale or an autoscaler has set meanwhile, with either
+ * major: Helm 4 applies server-side, and then refuses what others have changed.
+ */
+export async function upgradeFlags(): Promise<string[]> {
+  const version = await findVersion('helm');
+  return version?.startsWith('4.') ? ['--server-side=true', '--force-conflicts'] : [];
+}
+
 /** @throws {Fault} naming the first tool that is not on PATH */
 export function needTools(...names: string[]): void {
   const missing = names.find((name) => !which(name));

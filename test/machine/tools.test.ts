@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { toolFits } from '../../scripts/machine/tools.ts';
+import { toolFits, upgradeFlags } from '../../scripts/machine/tools.ts';
 
 describe('a tool', () => {
   const judged: [name: string, wanted: string, found: string | undefined, fits: boolean][] = [
@@ -67,5 +67,15 @@ describe('make tools', () => {
       expect(stderr).to.equal(`✓ helm ${version.slice(1)}\n`);
       expect(status).to.equal(0);
       expect(asked()).to.equal('');
+    });
+
+  const flags: Record<string, string[]> = { 'v3.21.4': [], 'v4.3.1': ['--server-side=true', '--force-conflicts'] };
+  for (const [version, wanted] of Object.entries(flags))
+    it(`lets values win over kubectl scale with helm ${version}`, async () => {
+      install('helm', `echo 'version.BuildInfo{Version:"${version}"}'`);
+      const { PATH } = process.env;
+      process.env.PATH = join(root, 'bin');
+      const found = await upgradeFlags().finally(() => Object.assign(process.env, { PATH }));
+      expect(found).to.deep.equal(wanted);
     });
 });
