@@ -140,6 +140,12 @@ describe('the stand, in the cluster', function () {
     await tiltCi();
     expect(await eventually('front answers', keptItems)).to.deep.equal(before);
   });
+
+  it('is emptied and seeded anew by make reset', async () => {
+    await capture('make', ['reset', 'YES=1']);
+    const items = await eventually('front answers', keptItems);
+    expect(items).to.include('first').and.not.include('kept');
+  });
 });
 
 const tiltCi = (): Promise<string> => capture('tilt', ['ci', '--context', context, '--timeout', '10m']);
