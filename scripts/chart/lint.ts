@@ -1,5 +1,4 @@
 /** Whether the chart is valid, asked of nothing but helm and kubeconform: no network, no cluster. */
-
 import { readNames } from '../facts/names.ts';
 import { CHART } from '../facts/values.ts';
 import { capture } from '../machine/command.ts';

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
 import { ask, capture, perform } from '../machine/command.ts';
-import { findEngine, isEngine } from '../machine/engine.ts';
+import { findEngine, hasContainer, isEngine } from '../machine/engine.ts';
 import { describeListener, isTaken } from '../machine/ports.ts';
 import { confirm, Fault, say } from '../machine/terminal.ts';
 import { needTools } from '../machine/tools.ts';
@@ -20,7 +20,7 @@ const POLL_MS = 500;
 export async function startCluster(): Promise<void> {
   await needEngine();
   needTools('kubectl', 'kind', 'ctlptl');
-  if (await exists(readNames().node)) await resume();
+  if (await hasContainer(readNames().node)) await resume();
   else await create();
   await kubectl('apply', '--filename', NAMESPACE_FILE);
   await kubectl('annotate', '--overwrite', 'namespace', readNames().namespace, `${ANNOTATION}=${fingerprint()}`);
@@ -32,7 +32,7 @@ export async function startCluster(): Promise<void> {
 export async function stopDeployment(): Promise<void> {
   await needEngine();
   const { context, node } = readNames();
-  if (!(await exists(node))) return say(`There is no cluster ${context}.`);
+  if (!(await hasContainer(node))) return say(`There is no cluster ${context}.`);
   needTools('tilt');
   await perform('tilt', 'down', '--context', context);
   say("✓ stopped; the database's volume stays. To delete that too: make clean");
@@ -42,7 +42,7 @@ export async function stopDeployment(): Promise<void> {
 export async function deleteCluster(): Promise<void> {
   await needEngine();
   const { context, node, registry } = readNames();
-  const [hasCluster, hasRegistry] = [await exists(node), await exists(registry.name)];
+  const [hasCluster, hasRegistry] = [await hasContainer(node), await hasContainer(registry.name)];
   if (!hasCluster && !hasRegistry) return say('There is nothing to delete.');
   needTools('kubectl', 'kind', 'ctlptl');
   if (!(await confirm(`Delete cluster ${context} and registry ${registry.name} with all data in them?`)))
@@ -56,9 +56,6 @@ async function needEngine(): Promise<void> {
   if (!isEngine(engine)) throw new Fault(engine.fault, 'Start Docker, or run without it: make dev MODE=host');
 }
 
-const exists = async (container: string): Promise<boolean> =>
-  (await ask('docker', 'container', 'inspect', container)).ok;
-
 async function create(): Promise<void> {
   await refuseTakenPorts();
   const { context, registry } = readNames();
@@ -69,7 +66,7 @@ async function create(): Promise<void> {
 /** Docker does not start a kind cluster again by itself after a restart of the machine. */
 async function resume(): Promise<void> {
   const { context, node, registry } = readNames();
-  const hasRegistry = await exists(registry.name);
+  const hasRegistry = await hasContainer(registry.name);
   for (const container of hasRegistry ? [registry.name, node] : [node]) await startContainer(container);
   await findContext();
   await untilReady();
@@ -113,7 +110,7 @@ async function untilReady(): Promise<void> {
 async function refuseTakenPorts(): Promise<void> {
   const { registry, portMappings } = readNames();
   const wanted = portMappings.map(({ hostPort }) => hostPort);
-  if (!(await exists(registry.name))) wanted.push(registry.port);
+  if (!(await hasContainer(registry.name))) wanted.push(registry.port);
   const areTaken = await Promise.all(wanted.map(isTaken));
   const taken = wanted.filter((_, index) => areTaken[index]);
   if (taken.length > 0) throw new Fault(`Taken by another program: port ${taken.join(' ')}`, endIt(taken));

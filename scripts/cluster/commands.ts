@@ -1,5 +1,4 @@
 /** kubectl and helm in the stand's own cluster: never another kube context, whichever is selected. */
-
 import { readNames } from '../facts/names.ts';
 import { capture } from '../machine/command.ts';
 

@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readNames } from '../facts/names.ts';
 import { ask, capture, which } from '../machine/command.ts';
+import { hasContainer } from '../machine/engine.ts';
 import { confirm, Fault, say } from '../machine/terminal.ts';
 
 const IMAGE = 'postgres:18-bookworm';
@@ -30,7 +31,7 @@ const newPassword = (): string => randomBytes(16).toString('hex');
 /** Starts it, at first with a database called as the stand. @throws {Fault} when it does not become ready */
 export async function up(): Promise<void> {
   await checkMachine();
-  if (await exists()) await docker('start', server());
+  if (await hasContainer(server())) await docker('start', server());
   else await create();
   await waitUntilReady();
   say(`✓ ${server()}:5432; its CA is ${FILES}/ca.crt, the passwords are ${FILES}/ROLE.password`);
@@ -41,8 +42,6 @@ async function checkMachine(): Promise<void> {
   if (!(await ask('docker', 'network', 'inspect', NETWORK)).ok)
     throw new Fault("kind's Docker network is missing", 'Make the cluster first: make cluster');
 }
-
-const exists = async (): Promise<boolean> => (await ask('docker', 'container', 'inspect', server())).ok;
 
 async function create(): Promise<void> {
   mkdirSync(FILES, { recursive: true, mode: 0o700 });
@@ -116,13 +115,13 @@ async function addDatabase(name: string): Promise<void> {
 /** Adds a database, and a role of the same name that may only make schemas in it. @throws {Fault} for a bad name */
 export async function database(name = ''): Promise<void> {
   if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Fault('Which database?', 'As in: database payments');
-  if (!(await exists())) throw new Fault(`There is no ${server()}`, 'Start it first: up');
+  if (!(await hasContainer(server()))) throw new Fault(`There is no ${server()}`, 'Start it first: up');
   await addDatabase(name);
 }
 
 /** Deletes it with all data; asks first. */
 export async function down(): Promise<void> {
-  if (!(await exists())) return say(`There is no ${server()}.`);
+  if (!(await hasContainer(server()))) return say(`There is no ${server()}.`);
   if (!(await confirm(`Delete ${server()} with all its data?`))) throw new Fault('Nothing was deleted');
   await docker('rm', '--force', '--volumes', server());
   rmSync(FILES, { recursive: true, force: true });

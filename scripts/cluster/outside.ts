@@ -1,5 +1,4 @@
 /** Into the cluster from this machine: through NodePorts that kind maps to localhost, if the policies let it in. */
-
 import { nodePortOf, servicePorts } from '../facts/ports.ts';
 import { capture } from '../machine/command.ts';
 import { Fault } from '../machine/terminal.ts';

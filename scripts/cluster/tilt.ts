@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
 import { inspectorPort } from '../facts/ports.ts';
-import { loadValues, type ServiceValues, valuesFiles } from '../facts/values.ts';
+import { loadValues, type ServiceValues, valuesFile, valuesFiles } from '../facts/values.ts';
 import { upgradeFlags } from '../machine/tools.ts';
 import { baseImages } from './images.ts';
 
@@ -59,6 +59,7 @@ async function facts({ environment, selected, debug }: Settings): Promise<object
     }),
     hasDatabase: postgresql.enabled,
     helmFlags: [
+      `--values=${valuesFile(environment)}`,
       ...(await upgradeFlags()),
       ...(selected.length > 0 ? selectionFlags(all) : []),
       ...(debug ? debugFlags(enabled) : []),

@@ -17,6 +17,10 @@ export async function findEngine(): Promise<Engine> {
   return { fault: `No Docker engine answers${reason ? `: ${reason}` : ''}` };
 }
 
+/** Whether Docker has a container of this name, running or not. */
+export const hasContainer = async (name: string): Promise<boolean> =>
+  (await ask('docker', 'container', 'inspect', name)).ok;
+
 /** An engine elsewhere maps its ports to another machine's localhost. */
 async function findRemoteness(): Promise<{ fault: string } | undefined> {
   const context = process.env.DOCKER_HOST

@@ -6,7 +6,7 @@ import { DATA, STATE } from '../host/state.ts';
 import { checkClone, checkStandName } from '../init/checks.ts';
 import { makeOwn } from '../init/own.ts';
 import { checkShopUnneeded } from '../init/shop.ts';
-import { ask } from '../machine/command.ts';
+import { hasContainer } from '../machine/engine.ts';
 import { confirm, run, say } from '../machine/terminal.ts';
 
 run(async () => {
@@ -18,7 +18,7 @@ run(async () => {
   if (existsSync(DATA) && !(await confirm(`Delete the data of host mode in ${DATA}?`))) return;
 
   const { name: before, node, registry } = readNames();
-  const hasCluster = (await ask('docker', 'inspect', node)).ok;
+  const hasCluster = await hasContainer(node);
   say(`Making this clone ${name} …`);
   makeOwn(name, keepShop);
   rmSync(DATA, { recursive: true, force: true });

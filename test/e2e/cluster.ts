@@ -2,7 +2,8 @@
 import type { Context } from 'mocha';
 import { flagArgument } from '../../scripts/facts/arguments.ts';
 import { readNames } from '../../scripts/facts/names.ts';
-import { ask, capture, which } from '../../scripts/machine/command.ts';
+import { capture, which } from '../../scripts/machine/command.ts';
+import { hasContainer } from '../../scripts/machine/engine.ts';
 import { browserPath } from '../setup/browser.ts';
 import { removeFixture } from './setup.ts';
 
@@ -19,7 +20,7 @@ export const mochaHooks = {
       this.skip();
     }
     if (kept) return;
-    if ((await ask('docker', 'inspect', readNames().node)).ok)
+    if (await hasContainer(readNames().node))
       throw new Error('There is a cluster already. Delete it with make clean, or test in it: make e2e KEEP=1');
     created = true;
     await capture('make', ['cluster']);
