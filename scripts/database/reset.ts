@@ -7,6 +7,8 @@ import { Fault } from '../machine/terminal.ts';
 
 /** As long as another connection may be in the way. */
 const LOCK_TIMEOUT = '10s';
+/** Where a service's database is, and which one. */
+const ADDRESS = ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER'];
 
 /** The enabled services that have a database, or of those the `named` ones. @throws {Fault} when one has none */
 export function servicesWithData(values: Values, named: string[]): Definition[] {
@@ -15,6 +17,17 @@ export function servicesWithData(values: Values, named: string[]): Definition[] 
   const other = named.find((name) => !names.includes(name));
   if (other) throw new Fault(`${other} is no service with a database. There are: ${names.sort().join(', ')}`);
   return all.filter(({ name }) => named.length === 0 || named.includes(name));
+}
+
+/** @throws {Fault} when what would be emptied here is not what the services use: their migrations would run there */
+export function refuseElsewhere({ postgresql, services: values }: Values, services: Definition[]): void {
+  if (!postgresql.enabled)
+    throw new Fault('The database of values-local.yaml is a managed one, elsewhere: make reset leaves it alone');
+  for (const { name } of services) {
+    const variable = values[name]?.env.find((one) => ADDRESS.includes(one.name));
+    if (variable)
+      throw new Fault(`${name} names its database itself, by ${variable.name}: make reset leaves that alone`);
+  }
 }
 
 /** Drops their schemas, all or none, and runs their migrations and seeds. @throws {Fault} */

@@ -1,10 +1,14 @@
 import { createServer } from 'node:net';
 import { expect } from 'chai';
+import { parse, stringify } from 'yaml';
+import { LOCAL_VALUES } from '../setup/copy.ts';
 import { send } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
 import { Host, type HostFixture, hostFixture, read } from './host.ts';
 
 const MIGRATION = 'services/store/migrations/0002_of_a_branch.sql';
+/** As in values-local.yaml. */
+const STORE = { service: { nodePort: 30081 } };
 
 describe('make reset', function () {
   this.timeout(150_000);
@@ -30,6 +34,13 @@ describe('make reset', function () {
     const { status, stdout, stderr } = fixture.copy.run('make', ['reset', ...args]);
     if (status !== 0) throw new Error(stderr);
     return stdout + stderr;
+  }
+
+  /** @returns what values-local.yaml was before */
+  function useLocalValues(values: object): string {
+    const before = fixture.copy.read(LOCAL_VALUES);
+    fixture.copy.write(LOCAL_VALUES, stringify({ ...parse(before), ...values }));
+    return before;
   }
 
   const items = (): Promise<string | undefined> => read(fixture.ports.store, '/');
@@ -78,12 +89,30 @@ describe('make reset', function () {
   });
 
   const refused: Record<string, string> = {
+    'ENV=prod': 'make reset is about local data, never that of ENV=prod',
     'ENV=staging': 'make reset is about local data, never that of ENV=staging',
     'SERVICES=front': 'front is no service with a database. There are: store',
     'SERVICES=constructor': 'constructor is no service with a database. There are: store',
   };
   for (const [argument, message] of Object.entries(refused))
     it(`refuses ${argument}`, () => expect(() => reset('YES=1', argument)).to.throw(`✗ ${message}`));
+
+  const elsewhere: Record<string, [object, string]> = {
+    'a managed database': [{ postgresql: { enabled: false } }, 'The database of values-local.yaml is a managed one'],
+    'a database that a service names itself': [
+      { services: { store: { ...STORE, env: [{ name: 'PGHOST', value: 'db.example.com' }] } } },
+      'store names its database itself, by PGHOST',
+    ],
+  };
+  for (const [what, [values, message]] of Object.entries(elsewhere))
+    it(`refuses ${what}`, () => {
+      const before = useLocalValues(values);
+      try {
+        expect(() => reset('YES=1')).to.throw(`✗ ${message}`);
+      } finally {
+        fixture.copy.write(LOCAL_VALUES, before);
+      }
+    });
 
   it("leaves another's server alone", async () => {
     const other = createServer((socket) => socket.end());
