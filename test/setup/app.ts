@@ -1,4 +1,4 @@
-import { createPool } from '@stand/chassis/database';
+import { openDatabase } from '@stand/chassis/database';
 import { createHealth, type Health } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
 import type { Express } from 'express';
@@ -30,12 +30,12 @@ export async function startAppWithDatabase(
   create: (given: { pool: Pool; logger: Logger; health: Health }) => Express,
 ): Promise<AppWithDatabase> {
   const { logger, lines } = recordLogs();
-  const pool = createPool(config, logger);
-  const health = createHealth({ logger, check: () => pool.query('select 1') });
+  const { pool, check, close: closeDatabase } = openDatabase(config, logger);
+  const health = createHealth({ logger, check });
   const running = await listen(create({ pool, logger, health }));
   const close = async (): Promise<void> => {
     await running.close();
-    await pool.end();
+    await closeDatabase();
   };
   return { ...running, pool, lines, close };
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type DatabaseConfig, databaseVariables, loadConfig } from '@stand/chassis/config';
-import { connectionOptions } from '@stand/chassis/database';
+import { Client } from '@stand/chassis/database';
 import { createLogger } from '@stand/chassis/logger';
 import { migrate } from '@stand/chassis/migrate';
-import pg from 'pg';
+import type pg from 'pg';
 import { credentials, sharedPostgres } from './postgres.ts';
 
 export const silent = createLogger('test', 'silent');
@@ -32,7 +32,7 @@ export function databaseAt(port: number, name: string): TestDatabase {
 }
 
 export async function withClient<T>({ config }: TestDatabase, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(connectionOptions(config));
+  const client = new Client(config);
   await client.connect();
   try {
     return await work(client);

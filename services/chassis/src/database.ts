@@ -1,10 +1,19 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import type { DatabaseConfig } from './config.ts';
+import { type Check, explain } from './health.ts';
 import type { Logger } from './logger.ts';
+import { outageOf, Unreachable } from './outage.ts';
 
+/** For a new connection, and for one of the pool's to become free. */
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 5000;
+/** Below the time that others wait for a connection: those who wait for one row must not keep them all that long. */
+const LOCK_TIMEOUT_MS = 1000;
+/** A process that stands still in the middle of a transaction must not keep its locks. */
+const IDLE_IN_TRANSACTION_MS = 10_000;
+/** After a failover no connection stays longer with a server that takes no more changes. */
+const MAX_LIFETIME_S = 300;
 
 /**
  * node-postgres takes these from the environment by itself, and nothing that it is given instead keeps it from that:
@@ -16,8 +25,26 @@ for (const name of ['PGOPTIONS', 'PGAPPNAME', 'PGREPLICATION', 'PGSSLNEGOTIATION
 // int8 as a number: sums of cents stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
-/** node-postgres' connection settings from libpq's variables. */
-export function connectionOptions(config: DatabaseConfig): pg.ClientConfig {
+/** A connection by libpq's variables. Rejects with `Unreachable` when it can't be made, whatever the reason. */
+export class Client extends pg.Client {
+  constructor(config: DatabaseConfig, options?: pg.ClientConfig) {
+    super({ ...connectionOptions(config), ...options });
+    // One that breaks rejects its query, and is replaced; without a listener it would end the process too.
+    this.on('error', () => {});
+  }
+
+  override connect(): Promise<pg.Client>;
+  override connect(callback: (error: Error) => void): void;
+  override connect(callback?: (error: Error) => void): Promise<pg.Client> | undefined {
+    const connected = super.connect().catch((error) => {
+      throw new Unreachable(explain(error), { cause: error });
+    });
+    if (!callback) return connected;
+    connected.then(() => (callback as () => void)(), callback);
+  }
+}
+
+function connectionOptions(config: DatabaseConfig): pg.ClientConfig {
   return {
     host: config.PGHOST,
     port: config.PGPORT,
@@ -30,17 +57,52 @@ export function connectionOptions(config: DatabaseConfig): pg.ClientConfig {
   };
 }
 
-export function createPool(config: DatabaseConfig, logger: Logger): pg.Pool {
+/** A service's database, from its start to its end. */
+export interface Database {
+  pool: pg.Pool;
+  /** For readiness. Over a connection of its own, because a pool that is busy can serve nevertheless. */
+  check: Check;
+  close(): Promise<void>;
+}
+
+export function openDatabase(config: DatabaseConfig, logger: Logger): Database {
+  const pool = createPool(config, logger);
+  const probe = createPool(config, logger, 1);
+  const close = async (): Promise<void> => {
+    await Promise.all([pool.end(), probe.end()]);
+  };
+  return { pool, check: () => checkWritable(probe), close };
+}
+
+function createPool(config: DatabaseConfig, logger: Logger, max = 10): pg.Pool {
   const pool = new pg.Pool({
-    ...connectionOptions(config),
+    Client: Client.bind(null, config),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 1000,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    maxLifetimeSeconds: MAX_LIFETIME_S,
+    max,
   });
-  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on('error', (error) => logger.warn({ reason: error.message }, 'lost an idle database connection'));
-  // One that breaks while it is lent rejects its query; without a listener of its own it would end the process too.
-  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
+}
+
+/**
+ * A service with a database writes, and what it reads from a standby may be old: read-only is not ready. The connection
+ * is dropped then, since a new one may lead to the server that has taken over.
+ */
+async function checkWritable(probe: pg.Pool): Promise<void> {
+  const client = await probe.connect();
+  try {
+    const { rows } = await client.query('show transaction_read_only');
+    if (rows[0].transaction_read_only === 'on') throw new Error('the database is read-only');
+    client.release();
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
 }
 
 /** Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. */
@@ -53,9 +115,9 @@ export async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient
     client.release();
     return result;
   } catch (error) {
-    // A connection that can't even roll back is broken: destroy it rather than lend it again.
+    // A connection that can't even roll back, or leads to a server in trouble, is destroyed rather than lent again.
     await client.query('rollback').then(
-      () => client.release(),
+      () => client.release(outageOf(error) !== undefined),
       (failure) => client.release(failure),
     );
     throw error;

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type MigrationBuilder, runner } from 'node-pg-migrate';
-import pg from 'pg';
+import type pg from 'pg';
 import { type DatabaseConfig, databaseVariables, loadConfig } from './config.ts';
-import { connectionOptions } from './database.ts';
+import { Client } from './database.ts';
 import { Fault } from './fault.ts';
 import { explain } from './health.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -117,8 +117,7 @@ const transactionHint = ({ inTransaction }: Pick<Migration, 'inTransaction'>): s
 async function connect(config: DatabaseConfig, logger: Logger): Promise<pg.Client> {
   const reasons = new Set<string>();
   for (; ; await sleep(RETRY_MS)) {
-    const client = new pg.Client(connectionOptions(config));
-    client.on('error', () => {});
+    const client = new Client(config);
     try {
       await client.connect();
       return client;

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import * as v from 'valibot';
+import { outageOf } from './outage.ts';
 
 /** An error that the caller may see, sent as problem details (RFC 9457). */
 export class Problem extends Error {
@@ -47,23 +48,12 @@ function sendProblem(res: Response, { status, detail, extensions }: Problem, req
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  const { status, expose, type, code } = error as { status?: number; expose?: boolean; type?: string; code?: unknown };
+  const { status, expose, type } = error as { status?: number; expose?: boolean; type?: string };
   if (type === 'entity.parse.failed') return new Problem(400, 'The body is not valid JSON');
   if (type === 'entity.too.large') return new Problem(413, 'The body is larger than 100 kB');
   if (status && status < 500 && expose) return new Problem(status, (error as Error).message);
   if (status === 400) return new Problem(400, 'The request is malformed');
-  if (isDatabaseAway(code, error)) return new Problem(503, 'The database is not reachable at the moment');
+  const outage = outageOf(error);
+  if (outage) return new Problem(503, `The database is ${outage} at the moment`);
   return new Problem(500, 'Something went wrong on our side');
-}
-
-/**
- * Connection failures: the system's, SQLSTATE classes 08 (connection) and 57P (shutdown), 53300 (too many
- * connections) and pg's own, which have no code. https://www.postgresql.org/docs/18/errcodes-appendix.html
- */
-function isDatabaseAway(code: unknown, error: unknown): boolean {
-  const message = error instanceof Error ? error.message : '';
-  return (
-    /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ETIMEDOUT|EPIPE|08|57P|53300)/.test(String(code)) ||
-    /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/.test(message)
-  );
 }

@@ -1,11 +1,13 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { transaction } from '@stand/chassis/database';
+import { outageOf } from '@stand/chassis/outage';
 import { expect } from 'chai';
-import { startPostgres } from '../../../scripts/host/postgres.ts';
+import { type Postgres, startPostgres } from '../../../scripts/host/postgres.ts';
 import { type AppWithDatabase, startAppWithDatabase } from '../../../test/setup/app.ts';
-import { createDatabase, databaseAt, type TestDatabase } from '../../../test/setup/database.ts';
+import { createDatabase, databaseAt, type TestDatabase, withClient } from '../../../test/setup/database.ts';
 import { type Answer, send, until } from '../../../test/setup/http.ts';
 import { credentials, sharedPostgres } from '../../../test/setup/postgres.ts';
 import { createWire, type Wire } from '../../../test/setup/wire.ts';
@@ -51,7 +53,7 @@ describe('a service and its database', () => {
     await get('/readyz');
     await get('/readyz');
     await wire.cut();
-    await until(() => app.pool.totalCount === 0);
+    await until(() => app.lines.some(({ msg }) => /lost/.test(msg)));
     for (let probe = 0; probe < 3; probe++) await get('/readyz');
     await wire.mend();
     await get('/readyz');
@@ -99,9 +101,68 @@ describe('a service and its database', () => {
     expect((await answer).status).to.equal(503);
   });
 
-  it('lets no query take longer than 5 s', async () => {
-    expect((await query('show statement_timeout')).body).to.deep.equal([{ statement_timeout: '5s' }]);
+  it('lets no query take longer than 5 s, and none wait longer than 1 s for a lock', async () => {
+    const names = "'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'";
+    const { body } = await query(`select setting from pg_settings where name in (${names}) order by name`);
+    expect(body).to.deep.equal([{ setting: '10000' }, { setting: '1000' }, { setting: '5000' }]);
   });
+
+  it('serves and is ready while many wait for one row', async () => {
+    await query('create table rows as select 7 as id');
+    await withClient(database, async (holder) => {
+      await holder.query('begin; select from rows where id = 7 for update');
+      const waiters = Array.from({ length: 12 }, () => query('update rows set id = 8 where id = 7'));
+      await until(() => app.pool.waitingCount > 0);
+      const [ready, read] = await Promise.all([get('/readyz'), query('select 1 as one')]);
+      expect([ready.status, read.status]).to.deep.equal([200, 200]);
+      for (const { status, body } of await Promise.all(waiters))
+        expect([status, body.detail]).to.deep.equal([503, 'The database is busy at the moment']);
+    });
+    expect(changes()).to.deep.equal(['ready']);
+  });
+
+  it('says that the database is busy, not that it is away, where no connection becomes free', async () => {
+    const lent = await Promise.all(Array.from({ length: 10 }, () => app.pool.connect()));
+    const [answer, ready] = await Promise.all([query('select 1'), get('/readyz')]);
+    for (const client of lent) client.release();
+    expect([answer.status, answer.body.detail]).to.deep.equal([503, 'The database is busy at the moment']);
+    expect(ready.status).to.equal(200);
+  });
+
+  for (const [codes, condition] of [
+    [['55P03', '57014', '40001', '40P01', '53100', '53200', '53300'], 'busy'],
+    [['25006'], 'read-only'],
+    [['08000', '08006', '57P01', '57P02', '57P03', '57P05', '25P03'], 'not reachable'],
+  ] as const)
+    for (const code of codes)
+      it(`answers 503 to SQLSTATE ${code}, and lends no connection again that has said so`, async () => {
+        const fail = `do $$ begin raise exception using errcode = '${code}'; end $$`;
+        const detail = `The database is ${condition} at the moment`;
+        expect((await query(fail)).body).to.deep.include({ status: 503, detail });
+        await transaction(app.pool, (client) => client.query(fail)).catch(() => {});
+        await until(() => app.pool.totalCount === 0);
+      });
+
+  it('answers 500 to an error that will not go by itself', async () => {
+    for (const sql of ['select nonsense', 'select 1/0']) expect((await query(sql)).status).to.equal(500);
+  });
+
+  for (const [what, change, reason] of [
+    ['a role that may not log in', { PGUSER: 'nobody' }, /authentication failed/],
+    ['a database that is not there', { PGDATABASE: 'nowhere' }, /does not exist/],
+    ['a host without a name', { PGHOST: 'nowhere.invalid' }, /nowhere\.invalid/],
+    ['encryption that the server does not have', { PGSSLMODE: 'require' }, /SSL/],
+  ] as const)
+    it(`answers 503 where it can't connect: ${what}`, async () => {
+      const { config, env } = databaseAt((await sharedPostgres()).port, database.config.PGDATABASE);
+      const faulty = await startAppWithDatabase({ env, config: { ...config, ...change } }, createFixture);
+      const answer = await send(`${faulty.url}/query?sql=select+1`);
+      const ready = await send(`${faulty.url}/readyz`);
+      await faulty.close();
+      expect(answer.body).to.include({ status: 503, detail: 'The database is not reachable at the moment' });
+      expect(ready.status).to.equal(503);
+      expect(ready.body.reason).to.match(reason);
+    });
 
   it('reads sums of cents as numbers', async () => {
     expect((await query('select 9900000000::bigint as cents')).body).to.deep.equal([{ cents: 9_900_000_000 }]);
@@ -126,27 +187,70 @@ describe('a service and its database', () => {
     expect(await failing.catch(({ message }) => message)).to.equal('no');
     expect(app.pool.totalCount).to.equal(0);
   });
+
+  it('knows a database that went away between two queries of a transaction', async () => {
+    const failing = transaction(app.pool, async (client) => {
+      const broken = once(client, 'error');
+      await wire.cut();
+      await broken;
+      await client.query('select 1');
+    });
+    expect(await failing.catch(outageOf)).to.equal('not reachable');
+  });
 });
 
-describe('a service whose PostgreSQL is stopped and started', () => {
-  it('answers 503 in between, is ready after, and nothing ends the process', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'stand-restart-'));
-    const options = { ...credentials, dataDir: join(dir, 'data') };
-    let postgres = await startPostgres({ ...options, port: 0 });
-    const app = await startAppWithDatabase(databaseAt(postgres.port, credentials.database), createFixture);
-    try {
-      const running = send(`${app.url}/query?sql=${encodeURIComponent('select pg_sleep(30)')}`);
-      await until(() => app.pool.totalCount === 1);
-      await send(`${app.url}/readyz`);
-      await postgres.stop();
-      expect((await running).status).to.equal(503);
-      expect((await send(`${app.url}/readyz`)).status).to.equal(503);
-      postgres = await startPostgres({ ...options, port: postgres.port });
-      expect((await send(`${app.url}/readyz`)).status).to.equal(200);
-    } finally {
-      await app.close();
-      await postgres.stop();
-      rmSync(dir, { recursive: true });
-    }
+describe('a service whose PostgreSQL has its faults', () => {
+  let dir: string;
+  let postgres: Postgres;
+  let app: AppWithDatabase;
+  const start = (port = 0): Promise<Postgres> => startPostgres({ ...credentials, dataDir: join(dir, 'data'), port });
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'stand-faults-'));
+    postgres = await start();
+    app = await startAppWithDatabase(databaseAt(postgres.port, credentials.database), createFixture);
+  });
+  afterEach(async () => {
+    await app.close();
+    await postgres.stop();
+    rmSync(dir, { recursive: true });
+  });
+  const get = (path: string): Promise<Answer> => send(app.url + path);
+  const query = (sql: string): Promise<Answer> => get(`/query?${new URLSearchParams({ sql })}`);
+
+  it('answers 503 while it is stopped, is ready after, and nothing ends the process', async () => {
+    const running = query('select pg_sleep(30)');
+    await until(() => app.pool.totalCount === 1);
+    await get('/readyz');
+    await postgres.stop();
+    expect((await running).status).to.equal(503);
+    expect((await get('/readyz')).status).to.equal(503);
+    postgres = await start(postgres.port);
+    expect((await get('/readyz')).status).to.equal(200);
+  });
+
+  it('answers 503 while it takes no changes, is not ready, and heals by itself', async () => {
+    const setReadOnly = (value: 'on' | 'off'): Promise<unknown> =>
+      withClient(databaseAt(postgres.port, credentials.database), async (client) => {
+        await client.query(`alter system set default_transaction_read_only = ${value}`);
+        await client.query('select pg_reload_conf()');
+      });
+    const write = (): Promise<Answer> => query('insert into notes values (1)');
+    const detail = 'The database is read-only at the moment';
+    await query('create table notes (n int)');
+    expect((await get('/readyz')).status).to.equal(200);
+
+    await setReadOnly('on');
+    await until(async () => (await get('/readyz')).body.reason === 'the database is read-only');
+    expect((await until(async () => (await write()).status === 503 && write())).body).to.deep.include({
+      status: 503,
+      detail,
+    });
+    const changing = transaction(app.pool, (client) => client.query('insert into notes values (1)'));
+    expect(await changing.catch(({ code }) => code)).to.equal('25006');
+    await until(() => app.pool.totalCount === 0);
+
+    await setReadOnly('off');
+    await until(async () => (await get('/readyz')).status === 200);
+    expect((await write()).status).to.equal(200);
   });
 });

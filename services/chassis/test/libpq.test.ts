@@ -5,12 +5,12 @@ import { createDatabase } from '../../../test/setup/database.ts';
 /** What a service's connection is like, seen from PostgreSQL. */
 const SCRIPT = `
   const { databaseVariables, loadConfig } = require('./src/config.ts');
-  const { createPool } = require('./src/database.ts');
-  const pool = createPool(loadConfig(databaseVariables), console);
+  const { openDatabase } = require('./src/database.ts');
+  const { pool, close } = openDatabase(loadConfig(databaseVariables), console);
   const names = ['application_name', 'search_path', 'client_encoding', 'DateStyle', 'TimeZone', 'statement_timeout'];
   pool.query("select name, setting, 'ä' as text from pg_settings where name = any ($1) order by 1", [names])
     .then(({ rows }) => console.log(JSON.stringify(rows)))
-    .finally(() => pool.end());`;
+    .finally(close);`;
 
 /** What node-postgres reads by itself (lib/connection-parameters.js), each with something that would show. */
 const READ_BY_ITSELF = {

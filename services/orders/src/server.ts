@@ -1,15 +1,15 @@
 import { ServiceClient } from '@stand/chassis/client';
 import { databaseVariables, loadConfig, serverVariables, serviceUrl } from '@stand/chassis/config';
-import { createPool } from '@stand/chassis/database';
+import { openDatabase } from '@stand/chassis/database';
 import { createHealth } from '@stand/chassis/health';
 import { run, serve } from '@stand/chassis/serve';
 import { createApp } from './app.ts';
 
 run('orders', (logger) => {
   const config = loadConfig({ ...serverVariables, ...databaseVariables, CATALOG_URL: serviceUrl });
-  const pool = createPool(config, logger);
-  const health = createHealth({ logger, check: () => pool.query('select 1') });
+  const { pool, check, close } = openDatabase(config, logger);
+  const health = createHealth({ logger, check });
   const catalog = new ServiceClient('catalog', config.CATALOG_URL);
   const app = createApp({ pool, catalog, logger, health });
-  serve({ app, port: config.PORT, logger, health, close: () => pool.end() });
+  serve({ app, port: config.PORT, logger, health, close });
 });
