@@ -1,20 +1,18 @@
 import { transaction } from '@stand/chassis/database';
 import { Problem, parse } from '@stand/chassis/problem';
+import { list } from '@stand/chassis/schema';
 import { Router } from 'express';
 import type { Pool, PoolClient } from 'pg';
 import * as v from 'valibot';
 
 const Params = v.object({ orderId: v.pipe(v.string(), v.uuid()) });
 const NewReservation = v.strictObject({
-  items: v.pipe(
-    v.array(
-      v.strictObject({
-        productId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2_147_483_647)),
-        quantity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99)),
-      }),
-    ),
-    v.minLength(1),
-    v.maxLength(20),
+  items: list(
+    v.strictObject({
+      productId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2_147_483_647)),
+      quantity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99)),
+    }),
+    { min: 1, max: 20 },
   ),
 });
 

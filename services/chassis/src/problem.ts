@@ -17,15 +17,32 @@ export class Problem extends Error {
   }
 }
 
+/** A problem is never larger than this, in bytes, whatever the request was like. */
+const MAX_BYTES = 16 * 1024;
+/** In UTF-16 code units. Each takes up to six bytes in JSON, so a detail fits with what stands around it. */
+const MAX_DETAIL = 2500;
+const MAX_QUOTE = 120;
+const MAX_FAULTS = 10;
+
 /**
  * Checks what a client sent.
- * @throws {Problem} 400 with every fault by its path
+ * @throws {Problem} 400 with the first faults by their paths, and how many more there are
  */
 export function parse<Schema extends v.GenericSchema>(schema: Schema, input: unknown): v.InferOutput<Schema> {
   const result = v.safeParse(schema, input);
   if (result.success) return result.output;
-  const errors = result.issues.map((issue) => ({ path: v.getDotPath(issue) ?? '', message: issue.message }));
-  throw new Problem(400, errors.map(({ path, message }) => `${path || 'body'}: ${message}`).join('; '), { errors });
+  const errors = result.issues.slice(0, MAX_FAULTS).map((issue) => ({
+    path: cut(v.getDotPath(issue) ?? '', MAX_QUOTE),
+    message: cut(issue.message, MAX_QUOTE),
+  }));
+  const faults = errors.map(({ path, message }) => `${path || 'body'}: ${message}`);
+  const more = result.issues.length - errors.length;
+  throw new Problem(400, [...faults, ...(more > 0 ? [`and ${more} more`] : [])].join('; '), { errors });
+}
+
+/** Paths and messages quote the client, at any length. */
+function cut(text: string, length: number): string {
+  return (text.length > length ? `${text.slice(0, length - 1)}…` : text).toWellFormed();
 }
 
 export const notFound: RequestHandler = (req) => {
@@ -42,8 +59,10 @@ export const problemHandler: ErrorRequestHandler = (error, req, res, _next) => {
 
 function sendProblem(res: Response, { status, detail, extensions }: Problem, requestId: unknown): void {
   if (status === 503) res.set('retry-after', '1');
-  const body = { type: 'about:blank', title: STATUS_CODES[status], status, detail, requestId, ...extensions };
-  res.status(status).type('application/problem+json').send(JSON.stringify(body));
+  const core = { type: 'about:blank', title: STATUS_CODES[status], status, detail: cut(detail, MAX_DETAIL), requestId };
+  const whole = JSON.stringify({ ...core, ...extensions });
+  const body = Buffer.byteLength(whole) > MAX_BYTES ? JSON.stringify(core) : whole;
+  res.status(status).type('application/problem+json').send(body);
 }
 
 function toProblem(error: unknown): Problem {

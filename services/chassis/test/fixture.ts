@@ -4,11 +4,12 @@ import type { Health } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
 import { chassis } from '@stand/chassis/middleware';
 import { notFound, Problem, parse, problemHandler } from '@stand/chassis/problem';
+import { list } from '@stand/chassis/schema';
 import express, { type Express, Router } from 'express';
 import type { Pool } from 'pg';
 import * as v from 'valibot';
 
-const Echo = v.strictObject({ text: v.string(), list: v.array(v.object({ n: v.number() })) });
+const Echo = v.strictObject({ text: v.string(), list: list(v.object({ n: v.number() }), { max: 100 }) });
 
 export function createFixture({ logger, health, pool }: { logger: Logger; health: Health; pool?: Pool }): Express {
   const app = express();
@@ -36,6 +37,7 @@ function things(): Router {
   const router = Router();
   router.get('/:id', (req, res) => {
     if (req.params.id === 'gone') throw new Problem(410, 'It is gone', { since: 'today' });
+    if (req.params.id === 'many') throw new Problem(409, 'Too many', { found: Array(10_000).fill('thing') });
     res.json({ id: req.params.id });
   });
   return router;

@@ -52,6 +52,42 @@ describe('an answer that is an error', () => {
     expect(answer.body.errors.map(({ path }: { path: string }) => path)).to.deep.equal(['text', 'list.1.n', 'more']);
   });
 
+  it('names the first faults of many, and says how many more there are', async () => {
+    const answer = await post({ text: '', list: Array(12).fill({}) });
+    expectProblem(answer, 400, /^list\.0\.n: .+; list\.9\.n: [^;]+; and 2 more$/);
+    expect(answer.body.errors).to.have.length(10);
+  });
+
+  it('looks at no item of a list that is too long', async () => {
+    const answer = await post({ text: '', list: Array(101).fill({}) });
+    expectProblem(answer, 400, 'list: Invalid length: Expected <=100 but received 101');
+  });
+
+  const long = 'x"\u0000\ud800€'.repeat(3000);
+  const bodies: Record<string, unknown> = {
+    'many items': { text: '', list: Array(33_000).fill({}) },
+    'many keys': Object.fromEntries(Array.from({ length: 6000 }, (_, n) => [`key${n}`, n])),
+    'a long key': { [long]: 1 },
+    'a long value': { text: '', list: long },
+    'long values and keys': { text: [], list: Array(100).fill(long.slice(0, 200)), [long.slice(0, 200)]: 1 },
+  };
+  for (const [what, body] of Object.entries(bodies))
+    it(`stays below 16 kB after ${what}`, async () => {
+      const answer = await post(body);
+      expectProblem(answer, 400, /./);
+      expect(Buffer.byteLength(answer.text)).to.be.below(16 * 1024);
+      expect(answer.text).to.not.match(/\\ud[89a-f]/);
+    });
+
+  it('stays below 16 kB after a long path, and without what a Problem adds when that is too much', async () => {
+    const path = await get(`/${'%22'.repeat(5000)}`);
+    expectProblem(path, 404, /^There is no GET \/.+…$/);
+    const problem = await get('/things/many');
+    expectProblem(problem, 409, 'Too many');
+    expect(problem.body).to.not.have.property('found');
+    for (const { text } of [path, problem]) expect(Buffer.byteLength(text)).to.be.below(16 * 1024);
+  });
+
   it('is 400 when there is no body, or none that says it is JSON', async () => {
     expectProblem(await post(undefined), 400, /^body: /);
     expectProblem(await post('{"text":"","list":[]}', { 'content-type': 'text/plain' }), 400, /^body: /);

@@ -1,20 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { ServiceClient } from '@stand/chassis/client';
 import { Problem, parse } from '@stand/chassis/problem';
+import { list } from '@stand/chassis/schema';
 import { Router } from 'express';
 import type { Pool } from 'pg';
 import * as v from 'valibot';
 
 const NewOrder = v.strictObject({
-  items: v.pipe(
-    v.array(
-      v.strictObject({
-        productId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2_147_483_647)),
-        quantity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99)),
-      }),
-    ),
-    v.minLength(1),
-    v.maxLength(20),
+  items: list(
+    v.strictObject({
+      productId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2_147_483_647)),
+      quantity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99)),
+    }),
+    { min: 1, max: 20 },
   ),
 });
 const Headers = v.object({

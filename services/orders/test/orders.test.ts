@@ -102,6 +102,11 @@ describe('orders', () => {
       expect(paths).to.have.members(['items.0.productId', 'items.0.quantity', 'items.1.quantity']);
     });
 
+    it('counts the lines before it looks at them', async () => {
+      const { status, body } = await place(Array(33_000).fill({}));
+      expect([status, body.errors.length, body.errors[0].path]).to.deep.equal([400, 1, 'items']);
+    });
+
     for (const [what, items] of Object.entries({ 'no items': [], 'no list': 'mug', '21 lines': Array(21).fill(MUG) }))
       it(`refuses ${what}`, async () => expect((await place(items)).status).to.equal(400));
 
