@@ -125,7 +125,7 @@ describe('host mode supervises', function () {
     const server = 'services/front/src/server.ts';
     const source = fixture.copy.read(server);
     const hold = "check: async () => { throw new Error('the moon is not full'); }";
-    fixture.copy.write(server, source.replace('createHealth({ logger })', `createHealth({ logger, ${hold} })`));
+    fixture.copy.write(server, source.replace('createHealth({', `createHealth({ ${hold},`));
     await host.says('✗ front is not ready: the moon is not full');
     fixture.copy.write(server, source);
     await eventually('front is ready', () => read(fixture.ports.front, '/readyz'));

@@ -39,17 +39,19 @@ describe('a service in another language', () => {
       service?.kill('SIGKILL');
     });
 
-    async function start(command: string, ...args: string[]): Promise<void> {
+    async function start(command: string[], variables: Record<string, string> = {}): Promise<void> {
       const port = await freePort();
       url = `http://127.0.0.1:${port}`;
-      service = spawn(command, args, { cwd: FOLDER, env: { ...process.env, PORT: String(port) }, stdio: 'ignore' });
-      await until(() => get('/livez'));
+      const [program = '', ...args] = command;
+      const env = { ...process.env, PORT: String(port), ...variables };
+      service = spawn(program, args, { cwd: FOLDER, env, stdio: 'ignore' });
+      await until(() => get('/'));
     }
 
     const get = (path: string): Promise<Answer> => send(url + path);
 
     it('answers, and stops well', async () => {
-      await start('python3', 'server.py');
+      await start(['python3', 'server.py']);
       expect(await get('/')).to.deep.include({ status: 200, body: { hello: 'clock' } });
       expect((await get('/readyz')).status).to.equal(200);
       expect(await get('/nothing')).to.include({ status: 404, type: 'application/problem+json' });
@@ -58,6 +60,22 @@ describe('a service in another language', () => {
       service.kill('SIGTERM');
       expect(await until(async () => (await get('/readyz')).status === 503)).to.equal(true);
       expect((await get('/livez')).status).to.equal(200);
+      expect(await exit).to.deep.equal([0, null]);
+    });
+
+    it('answers the probes on a port of their own, to the last', async () => {
+      const port = await freePort();
+      await start(['python3', 'server.py'], { MANAGEMENT_PORT: String(port) });
+      const probe = (path: string): Promise<Answer> => send(`http://127.0.0.1:${port}${path}`);
+      for (const path of ['/livez', '/readyz']) {
+        expect((await probe(path)).status).to.equal(200);
+        expect((await get(path)).status).to.equal(404);
+      }
+      expect((await probe('/')).status).to.equal(404);
+
+      const exit = once(service, 'exit');
+      service.kill('SIGTERM');
+      await until(async () => (await probe('/readyz')).status === 503);
       expect(await exit).to.deep.equal([0, null]);
     });
 
@@ -73,7 +91,7 @@ describe('a service in another language', () => {
     });
 
     it('runs under nodemon, as host mode starts it', async () => {
-      await start(resolve('node_modules/.bin/nodemon'), '--quiet');
+      await start([resolve('node_modules/.bin/nodemon'), '--quiet']);
       expect((await get('/readyz')).status).to.equal(200);
       const exit = once(service, 'exit');
       service.kill('SIGINT');

@@ -14,7 +14,13 @@ const text = (max: number) =>
   v.pipe(v.string(), v.trim(), v.maxLength(max), v.regex(/^[^\0]*$/, 'must not contain NUL'));
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
 
-const Search = v.object({ search: v.optional(text(100), '') });
+const Search = v.object({
+  search: v.optional(text(100), ''),
+  limit: v.optional(
+    v.pipe(v.string(), v.regex(/^\d{1,3}$/), v.transform(Number), v.minValue(1), v.maxValue(100)),
+    '100',
+  ),
+});
 const Id = v.object({ id: v.pipe(v.string(), v.regex(/^\d{1,10}$/), v.transform(Number), v.maxValue(MAX_ID)) });
 const Stock = v.strictObject({ stock: count(MAX_STOCK) });
 const NewProduct = v.strictObject({
@@ -30,11 +36,11 @@ export function products(pool: Pool): Router {
   const router = Router();
 
   router.get('/', async (req, res) => {
-    const { search } = parse(Search, req.query);
+    const { search, limit } = parse(Search, req.query);
     const { rows } = await pool.query(
       `select ${columns} from catalog.products
-       where name ilike $1 or description ilike $1 order by name, id limit 100`,
-      [`%${search.replace(/[\\%_]/g, '\\$&')}%`],
+       where name ilike $1 or description ilike $1 order by name, id limit $2`,
+      [`%${search.replace(/[\\%_]/g, '\\$&')}%`, limit],
     );
     res.json({ products: rows });
   });

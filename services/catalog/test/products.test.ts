@@ -115,6 +115,15 @@ describe('products', () => {
       });
     }
 
+    it('answers with no more than the limit', async () => {
+      expect((await get('/products?limit=2')).body.products).to.have.length(2);
+    });
+
+    for (const limit of ['0', '101', '-1', '1.5', 'x', ''])
+      it(`answers 400 to the limit “${limit}”`, async () => {
+        expect((await get(`/products?limit=${limit}`)).status).to.equal(400);
+      });
+
     it('answers with a hundred at most', async () => {
       await catalog.pool.query(
         `insert into catalog.products (sku, name, price_cents, stock) select n, n, 1, 1 from generate_series(1, 150) n`,

@@ -9,9 +9,13 @@ const port = v.pipe(
   v.maxValue(65535, 'must be a port number'),
 );
 
-/** What every service reads. `PORT` 0 lets the system choose a free one. */
+/**
+ * What every service reads. With `MANAGEMENT_PORT`, probes and metrics are served there and no longer on `PORT`. A port
+ * of 0 lets the system choose a free one.
+ */
 export const serverVariables = {
   PORT: port,
+  MANAGEMENT_PORT: v.optional(port),
   LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
 };
 

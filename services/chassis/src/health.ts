@@ -1,11 +1,22 @@
 import { Router } from 'express';
 import type { Logger } from './logger.ts';
+import { serveMetrics } from './metrics.ts';
 
 /** Rejects when the service can't serve; the message says why. */
 export type Check = () => Promise<unknown>;
 
+interface Options {
+  logger: Logger;
+  check?: Check;
+  /** `MANAGEMENT_PORT` */
+  port?: number | undefined;
+}
+
 export interface Health {
+  /** The probes and the metrics. */
   router: Router;
+  /** The port that these have to themselves; undefined where they are served with all else. */
+  readonly port: number | undefined;
   /** From now on `/readyz` says 503, so that no new traffic is sent here. */
   stop(): void;
   readonly stopping: boolean;
@@ -14,10 +25,10 @@ export interface Health {
 const TIMEOUT_MS = 1500;
 
 /**
- * The two probes. `/livez` answers while the process can answer at all: a dead database is no reason to restart.
+ * The two probes, and the metrics beside them. `/livez` answers while the process can answer at all: a dead database is no reason to restart.
  * `/readyz` runs the check; it logs when the answer changes and each reason once, not at each probe.
  */
-export function createHealth({ logger, check = async () => {} }: { logger: Logger; check?: Check }): Health {
+export function createHealth({ logger, check = async () => {}, port }: Options): Health {
   let stopping = false;
   let ready = false;
   /** The reasons since it was last ready; an unreachable host has several, by turns. */
@@ -46,8 +57,11 @@ export function createHealth({ logger, check = async () => {} }: { logger: Logge
     res.status(fault ? 503 : 200).json(fault ? { status: 'down', reason: fault } : { status: 'up' });
   });
 
+  router.get('/metrics', serveMetrics);
+
   return {
     router,
+    port,
     stop: () => {
       stopping = true;
     },

@@ -1,40 +1,58 @@
 /// <reference types="pino-http" preserve="true" />
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import express, { Router } from 'express';
+import express, { type Express, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
 import { pinoHttp } from 'pino-http';
 import type { Health } from './health.ts';
 import type { Logger } from './logger.ts';
-import { measureRequests, serveMetrics } from './metrics.ts';
+import { measureRequests } from './metrics.ts';
+import { notFound, problemHandler } from './problem.ts';
 
 const PROBES = ['/livez', '/readyz', '/metrics'];
 
-/** What every service does before its own routes: request ids, logs, metrics, probes, safe headers, JSON bodies. */
-export function chassis({ logger, health }: { logger: Logger; health: Health }): Router {
+interface Given {
+  logger: Logger;
+  health: Health;
+}
+
+/**
+ * What every service does before its own routes: request ids, logs, metrics, safe headers, JSON bodies; and the probes,
+ * unless they have a port of their own.
+ */
+export function chassis({ logger, health }: Given): Router {
   const router = Router();
   router.use((_req, res, next) => {
     // While stopping, tell clients to open their next connection elsewhere.
     if (health.stopping) res.set('connection', 'close');
     next();
   });
-  router.use(
-    pinoHttp({
-      logger,
-      genReqId: requestId,
-      customLogLevel: (_req, res, error) => (error || res.statusCode >= 500 ? 'error' : 'info'),
-      autoLogging: { ignore: (req) => PROBES.includes(req.url ?? '') },
-      quietReqLogger: true,
-      customAttributeKeys: { reqId: 'requestId' },
-      serializers: { req: ({ method, url }) => ({ method, url }), res: ({ statusCode }) => ({ statusCode }) },
-    }),
-  );
-  router.use(health.router);
-  router.get('/metrics', serveMetrics);
+  router.use(logRequests(logger, health.port === undefined ? PROBES : []));
+  if (health.port === undefined) router.use(health.router);
   router.use(measureRequests);
   router.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: { directives: contentPolicy } }));
   router.use(express.json({ limit: '100kb' }));
   return router;
+}
+
+/** What answers on the port that probes and metrics have to themselves. */
+export function management({ logger, health }: Given): Express {
+  const app = express();
+  app.use(logRequests(logger, PROBES), health.router, notFound, problemHandler);
+  return app;
+}
+
+/** A line per request, but for those to the paths in `silent`. */
+function logRequests(logger: Logger, silent: string[]): RequestHandler {
+  return pinoHttp({
+    logger,
+    genReqId: requestId,
+    customLogLevel: (_req, res, error) => (error || res.statusCode >= 500 ? 'error' : 'info'),
+    autoLogging: { ignore: (req) => silent.includes(req.url ?? '') },
+    quietReqLogger: true,
+    customAttributeKeys: { reqId: 'requestId' },
+    serializers: { req: ({ method, url }) => ({ method, url }), res: ({ statusCode }) => ({ statusCode }) },
+  });
 }
 
 /** Only from here, and plain HTTP allowed: TLS and its headers are the ingress's business. */

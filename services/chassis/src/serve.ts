@@ -5,6 +5,7 @@ import type { Express } from 'express';
 import { Fault } from './fault.ts';
 import { explain, type Health } from './health.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { management } from './middleware.ts';
 
 /** How long endpoints and load balancers may take to notice that we are not ready. */
 const DRAIN_MS = 8000;
@@ -15,6 +16,7 @@ const KEEP_ALIVE_MS = 65_000;
 
 interface Service {
   app: Express;
+  /** `PORT`; that of probes and metrics, where they have one of their own, is the health's. */
   port: number;
   logger: Logger;
   health: Health;
@@ -72,9 +74,24 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
 
   process.on('SIGTERM', () => stop(DRAIN_MS));
   process.on('SIGINT', () => stop(0));
-  server.on('error', (error) => exitWithFault(error, logger));
-  server.listen(port, () => logger.info({ port: (server.address() as AddressInfo).port }, 'listening'));
+  listen(server, port, logger, () => {
+    if (health.port === undefined) return logger.info({ port: portOf(server) }, 'listening');
+    // Ends with the process: probes are asked while it stops, too.
+    const probes = createServer(management({ logger, health }));
+    listen(probes, health.port, logger, () =>
+      logger.info({ port: portOf(server), managementPort: portOf(probes) }, 'listening'),
+    );
+  });
   return server;
+}
+
+function listen(server: Server, port: number, logger: Logger, listening: () => void): void {
+  server.on('error', (error) => exitWithFault(error, logger));
+  server.listen(port, listening);
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
 }
 
 /** Ends the process with status 1 and one line that says what is wrong. */

@@ -7,6 +7,6 @@ import { createFixture } from './fixture.ts';
 run('fixture', (logger) => {
   const config = loadConfig({ ...serverVariables, ...databaseVariables });
   const { pool, check, close } = openDatabase(config, logger);
-  const health = createHealth({ logger, check });
+  const health = createHealth({ logger, port: config.MANAGEMENT_PORT, check });
   serve({ app: createFixture({ logger, health, pool }), port: config.PORT, logger, health, close });
 });

@@ -17,6 +17,12 @@ describe('a service process', () => {
     return service.url();
   };
 
+  const refuses = (url: string): Promise<boolean> =>
+    send(url).then(
+      () => false,
+      ({ cause }) => cause.code === 'ECONNREFUSED',
+    );
+
   it('stops on SIGTERM: not ready at once, serves while it drains, finishes what runs, exits with 0', async () => {
     const url = await start();
     await send(`${url}/readyz`);
@@ -49,7 +55,30 @@ describe('a service process', () => {
     expect((await running).status).to.equal(200);
     expect(await service.exit()).to.equal(0);
     expect(Date.now() - begin).to.be.below(3000);
-    expect(await send(url).catch(({ cause }) => cause.code)).to.equal('ECONNREFUSED');
+    expect(await refuses(url)).to.equal(true);
+  });
+
+  it('serves probes and metrics on the management port alone, where it has one, to the last', async () => {
+    service = startFixture('server.ts', { PORT: '0', MANAGEMENT_PORT: '0' });
+    const url = await service.url();
+    const management = `http://127.0.0.1:${service.lines.at(-1)?.managementPort}`;
+    for (const path of ['/livez', '/readyz', '/metrics']) {
+      expect((await send(management + path)).status).to.equal(200);
+      expect((await send(url + path)).body).to.include({ status: 404, detail: `There is no GET ${path}` });
+    }
+    expect((await send(`${url}/things/1`)).status).to.equal(200);
+    const strange = await send(`${management}/things/1`);
+    expect([strange.status, strange.type]).to.deep.equal([404, 'application/problem+json; charset=utf-8']);
+    const metrics = 'http_request_duration_seconds_count{method="GET",route="/things/:id",status="200"} 1';
+    await until(async () => (await send(`${management}/metrics`)).text.includes(metrics));
+
+    const running = send(`${url}/slow?ms=8500`);
+    service.process.kill('SIGTERM');
+    await until(async () => (await send(`${management}/readyz`)).status === 503);
+    await until(() => refuses(url));
+    expect((await send(`${management}/livez`)).status).to.equal(200);
+    expect((await running).status).to.equal(200);
+    expect(await service.exit()).to.equal(0);
   });
 
   it('starts without its database: lives, is not ready, says so once, and recovers', async () => {

@@ -4,8 +4,8 @@ import { run, serve } from '@stand/chassis/serve';
 import { createFixture } from './fixture.ts';
 
 run('fixture', (logger) => {
-  const { PORT: port } = loadConfig(serverVariables);
-  const health = createHealth({ logger });
+  const config = loadConfig(serverVariables);
+  const health = createHealth({ logger, port: config.MANAGEMENT_PORT });
   const close = async (): Promise<void> => logger.info('closed');
-  serve({ app: createFixture({ logger, health }), port, logger, health, close });
+  serve({ app: createFixture({ logger, health }), port: config.PORT, logger, health, close });
 });

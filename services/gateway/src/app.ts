@@ -19,7 +19,13 @@ interface Dependencies {
 export function createApp({ catalog, orders, logger, health }: Dependencies): Express {
   const app = express();
   app.use(chassis({ logger, health }));
-  app.get('/api/status', status({ catalog, orders }));
+  app.get(
+    '/api/status',
+    status({
+      catalog: { service: catalog, path: '/products?limit=1' },
+      orders: { service: orders, path: '/orders?limit=1' },
+    }),
+  );
   app.get('/api/catalog/products{/:id}', forward(catalog, '/api/catalog'));
   app.get('/api/orders{/:id}', forward(orders, '/api'));
   app.post('/api/orders', forward(orders, '/api'));

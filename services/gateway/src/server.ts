@@ -7,7 +7,7 @@ import { createApp } from './app.ts';
 
 run('gateway', (logger) => {
   const config = loadConfig({ ...serverVariables, CATALOG_URL: serviceUrl, ORDERS_URL: v.optional(serviceUrl) });
-  const health = createHealth({ logger });
+  const health = createHealth({ logger, port: config.MANAGEMENT_PORT });
   const catalog = new ServiceClient('catalog', config.CATALOG_URL);
   const orders = config.ORDERS_URL ? new ServiceClient('orders', config.ORDERS_URL) : undefined;
   serve({ app: createApp({ catalog, orders, logger, health }), port: config.PORT, logger, health });

@@ -1,17 +1,23 @@
 import type { ServiceClient } from '@stand/chassis/client';
 import type { RequestHandler } from 'express';
 
+interface Question {
+  service: ServiceClient | undefined;
+  /** A cheap route of its users: probes may have a port that only Kubernetes reaches. */
+  path: string;
+}
+
 /** Which services are up, down, or switched off, as the page shows it. */
-export function status(services: Record<string, ServiceClient | undefined>): RequestHandler {
+export function status(questions: Record<string, Question>): RequestHandler {
   return async (req, res) => {
-    const states = Object.entries(services).map(async ([name, service]) => [name, await stateOf(service, req.id)]);
+    const states = Object.entries(questions).map(async ([name, question]) => [name, await stateOf(question, req.id)]);
     res.json({ services: Object.fromEntries(await Promise.all(states)) });
   };
 }
 
-async function stateOf(service: ServiceClient | undefined, requestId: unknown): Promise<'up' | 'down' | 'off'> {
+async function stateOf({ service, path }: Question, requestId: unknown): Promise<'up' | 'down' | 'off'> {
   if (!service) return 'off';
-  return service.call('/readyz', { requestId }).then(
+  return service.call(path, { requestId }).then(
     ({ ok }) => (ok ? 'up' : 'down'),
     () => 'down',
   );

@@ -166,6 +166,15 @@ describe('gateway', () => {
       expect(await states()).to.deep.equal({ catalog: 'up', orders: 'up' });
     });
 
+    it('asks what users ask, not the probes, which may be out of reach', async () => {
+      orders.answer.status = 503;
+      expect(await states()).to.deep.equal({ catalog: 'up', orders: 'down' });
+      expect([...catalog.requests, ...orders.requests].map(({ url }) => url)).to.have.members([
+        '/products?limit=1',
+        '/orders?limit=1',
+      ]);
+    });
+
     it('is off, and asking is a polite 503, where a service is switched off', async () => {
       const small = await startGateway(catalog.url);
       const status = await send(`${small.url}/api/status`);

@@ -8,7 +8,7 @@ import { createApp } from './app.ts';
 run('orders', (logger) => {
   const config = loadConfig({ ...serverVariables, ...databaseVariables, CATALOG_URL: serviceUrl });
   const { pool, check, close } = openDatabase(config, logger);
-  const health = createHealth({ logger, check });
+  const health = createHealth({ logger, port: config.MANAGEMENT_PORT, check });
   const catalog = new ServiceClient('catalog', config.CATALOG_URL);
   const app = createApp({ pool, catalog, logger, health });
   serve({ app, port: config.PORT, logger, health, close });

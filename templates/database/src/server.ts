@@ -7,6 +7,6 @@ import { createApp } from './app.ts';
 run('NAME', (logger) => {
   const config = loadConfig({ ...serverVariables, ...databaseVariables });
   const { pool, check, close } = openDatabase(config, logger);
-  const health = createHealth({ logger, check });
+  const health = createHealth({ logger, port: config.MANAGEMENT_PORT, check });
   serve({ app: createApp({ pool, logger, health }), port: config.PORT, logger, health, close });
 });

@@ -5,6 +5,6 @@ import { createApp } from './app.ts';
 
 run('NAME', (logger) => {
   const config = loadConfig(serverVariables);
-  const health = createHealth({ logger });
+  const health = createHealth({ logger, port: config.MANAGEMENT_PORT });
   serve({ app: createApp({ logger, health }), port: config.PORT, logger, health });
 });
