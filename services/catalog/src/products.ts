@@ -9,9 +9,9 @@ const MAX_CENTS = 100_000_000;
 const MAX_STOCK = 1_000_000;
 const MAX_ID = 2_147_483_647;
 
-// PostgreSQL's text can't hold a NUL character.
+// PostgreSQL's text can't hold a NUL character, and takes an É of one character for another than one of two.
 const text = (max: number) =>
-  v.pipe(v.string(), v.trim(), v.maxLength(max), v.regex(/^[^\0]*$/, 'must not contain NUL'));
+  v.pipe(v.string(), v.normalize('NFC'), v.trim(), v.maxLength(max), v.regex(/^[^\0]*$/, 'must not contain NUL'));
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
 
 const Search = v.object({

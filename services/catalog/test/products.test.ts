@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { AppWithDatabase } from '../../../test/setup/app.ts';
 import { createDatabase } from '../../../test/setup/database.ts';
 import { type Answer, send } from '../../../test/setup/http.ts';
+import { SEARCHES, SORTED } from './letters.ts';
 import { startCatalog } from './start.ts';
 
 const mug = { sku: 'mug', name: 'Mug', description: 'Holds tea', priceCents: 1450, stock: 3 };
@@ -85,7 +86,7 @@ describe('products', () => {
     });
 
     it('lists all by name without a search', async () => {
-      expect(await names('')).to.deep.equal(['100 caps', '100% wool', "O'Brien", 'aXb', 'a_b', 'back\\slash']);
+      expect(await names('')).to.deep.equal(['100 caps', '100% wool', 'a_b', 'aXb', 'back\\slash', "O'Brien"]);
     });
 
     it('finds in names and descriptions, whatever the case', async () => {
@@ -130,6 +131,17 @@ describe('products', () => {
       );
       expect(await names('')).to.have.length(100);
     });
+  });
+
+  describe('with letters beyond ASCII', () => {
+    beforeEach(async () => {
+      for (const [index, name] of SORTED.entries()) await create({ ...mug, sku: `sku-${index}`, name });
+    });
+
+    it('lists as people sort', async () => expect(await names('')).to.deep.equal(SORTED));
+
+    for (const [search, found] of SEARCHES)
+      it(`finds ${found} by ${search}`, async () => expect(await names(search)).to.deep.equal([found]));
   });
 
   describe('get', () => {

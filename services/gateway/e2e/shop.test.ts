@@ -10,6 +10,7 @@ import { launchBrowser } from '../../../test/setup/browser.ts';
 import { getJson } from '../../../test/setup/http.ts';
 import { needsServices } from '../../../test/setup/needs.ts';
 import { eventually } from '../../../test/setup/wait.ts';
+import { SEARCHES, SORTED } from '../../catalog/test/letters.ts';
 
 const PARTS = ['gateway', 'catalog', 'orders'];
 /** How each part gets new pods, and the deaths of those that gateway can ask again. */
@@ -21,6 +22,7 @@ const SURVIVED: Disruption[] = [
 
 interface Product {
   id: number;
+  name: string;
   stock: number;
 }
 
@@ -65,6 +67,18 @@ describe('the shop in production', function () {
     await page.getByTestId('order').first().waitFor();
     const after = await getJson<Product>(`${trial.url('catalog')}/products/${mug.id}`);
     expect(after?.stock).to.equal(mug.stock - 1);
+  });
+
+  it('sorts and finds names as anywhere else', async () => {
+    const find = async (search: string): Promise<string[]> => {
+      const query = new URLSearchParams({ search });
+      const found = await getJson<{ products: Product[] }>(`${trial.url('catalog')}/products?${query}`);
+      return (found?.products ?? []).map(({ name }) => name);
+    };
+    const others = await find('');
+    for (const name of SORTED) await createProduct(name);
+    expect((await find('')).filter((name) => !others.includes(name))).to.deep.equal(SORTED);
+    for (const [search, name] of SEARCHES) expect(await find(search), search).to.deep.equal([name]);
   });
 
   it('hides ordering where orders is off, and has the orders still when it is on again', async () => {
