@@ -85,18 +85,24 @@ export interface Options {
   folder?: string;
   /** The chart as a package. */
   chart?: string;
+  /** The name of the release and of its namespace. */
+  release?: string;
 }
 
 function helmTemplate(options: Options) {
-  const { environment = 'local', values = {}, tag = '1.2.3', folder = CHART, chart = folder } = options;
+  const { environment = 'local', values = {}, tag = '1.2.3', folder = CHART, chart = folder, release } = options;
   const files = ['--values', `${folder}/values-${environment}.yaml`, '--values', '-'];
   const set = tag === null ? [] : ['--set-string', `serviceDefaults.image.tag=${tag}`];
-  return spawnSync('helm', ['template', RELEASE, chart, '--namespace', NAMESPACE, ...files, ...set], {
-    encoding: 'utf8',
-    input: JSON.stringify(values),
-    // Saves a third of the time: helm does not live long enough to need its garbage collected.
-    env: { ...process.env, GOGC: 'off' },
-  });
+  return spawnSync(
+    'helm',
+    ['template', release ?? RELEASE, chart, '--namespace', release ?? NAMESPACE, ...files, ...set],
+    {
+      encoding: 'utf8',
+      input: JSON.stringify(values),
+      // Saves a third of the time: helm does not live long enough to need its garbage collected.
+      env: { ...process.env, GOGC: 'off' },
+    },
+  );
 }
 
 /** @throws with helm's error */

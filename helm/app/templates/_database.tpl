@@ -15,13 +15,13 @@ userKey: username
 passwordKey: password
 sslMode: disable
 {{- else }}
-host: {{ coalesce $own.host $external.host | required (printf "services.%s needs a database: set postgresql.enabled=true or externalDatabase.host" .name) }}
+host: {{ coalesce $own.host $external.host | required (printf "services.%s needs a database: set postgresql.enabled=true or externalDatabase.host" .name) | quote }}
 port: {{ coalesce $own.port $external.port }}
 name: {{ coalesce $own.name $external.name | required "externalDatabase.name is required: the database to use on externalDatabase.host" | quote }}
-secret: {{ coalesce $own.existingSecret $external.existingSecret | required "externalDatabase.existingSecret is required: the Secret with the database's user and password" }}
-userKey: {{ $external.userKey }}
-passwordKey: {{ $external.passwordKey }}
-sslMode: {{ $external.sslMode }}
+secret: {{ coalesce $own.existingSecret $external.existingSecret | required "externalDatabase.existingSecret is required: the Secret with the database's user and password" | quote }}
+userKey: {{ quote $external.userKey }}
+passwordKey: {{ quote $external.passwordKey }}
+sslMode: {{ quote $external.sslMode }}
 ca: {{ toJson $external.ca }}
 {{- end }}
 {{- end }}
@@ -38,18 +38,18 @@ ca: {{ toJson $external.ca }}
 - name: PGUSER
   valueFrom:
     secretKeyRef:
-      name: {{ .secret }}
-      key: {{ .userKey }}
+      name: {{ quote .secret }}
+      key: {{ quote .userKey }}
 - name: PGPASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ .secret }}
-      key: {{ .passwordKey }}
+      name: {{ quote .secret }}
+      key: {{ quote .passwordKey }}
 - name: PGSSLMODE
-  value: {{ .sslMode }}
+  value: {{ quote .sslMode }}
 {{- if dig "ca" "existingSecret" "" . }}
 - name: PGSSLROOTCERT
-  value: /etc/postgresql-ca/{{ .ca.key }}
+  value: {{ printf "/etc/postgresql-ca/%s" .ca.key | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -66,6 +66,6 @@ ca: {{ toJson $external.ca }}
 {{- with dig "ca" "existingSecret" "" (include "app.database" . | fromYaml) }}
 - name: postgresql-ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ quote . }}
 {{- end }}
 {{- end }}

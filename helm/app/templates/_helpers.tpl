@@ -1,7 +1,7 @@
 {{/* The labels that select a component's pods. Takes (dict "root" $ "name" NAME), as all of these do. */}}
 {{- define "app.selectorLabels" -}}
-app.kubernetes.io/name: {{ .name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ quote .name }}
+app.kubernetes.io/instance: {{ quote .root.Release.Name }}
 {{- end }}
 
 {{- define "app.labels" -}}
@@ -11,10 +11,10 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* A service's values: serviceDefaults with its own on top, as YAML. */}}
+{{/* A service's values: serviceDefaults with its own on top, as JSON. */}}
 {{- define "app.values" -}}
 {{- $own := index .root.Values.services .name | required (printf "templates/%s is there, but services.%s is not" .name .name) }}
-{{- mergeOverwrite (deepCopy .root.Values.serviceDefaults) (deepCopy $own) | toYaml }}
+{{- mergeOverwrite (deepCopy .root.Values.serviceDefaults) (deepCopy $own) | toJson }}
 {{- end }}
 
 {{/* The image by digest where there is one, else by tag. */}}
@@ -34,7 +34,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }
 
 {{/* Where a service answers: inside, at its own `url`, or nowhere (empty). */}}
 {{- define "app.url" -}}
-{{- $values := include "app.values" . | fromYaml -}}
+{{- $values := include "app.values" . | fromJson -}}
 {{- if $values.enabled -}}
 http://{{ .name }}:{{ $values.port }}
 {{- else -}}
@@ -62,7 +62,7 @@ http://{{ .name }}:{{ $values.port }}
 {{- define "app.callers" -}}
 {{- $callers := list }}
 {{- range $caller := keys .root.Values.services | sortAlpha }}
-{{- $values := include "app.values" (dict "root" $.root "name" $caller) | fromYaml }}
+{{- $values := include "app.values" (dict "root" $.root "name" $caller) | fromJson }}
 {{- if and $values.enabled (has $.name (concat $values.needs $values.uses)) }}
 {{- $callers = append $callers $caller }}
 {{- end }}

@@ -26,7 +26,7 @@ spec:
   egress:
     {{- include "app.dnsEgress" . | nindent 4 }}
     {{- range concat $values.needs $values.uses }}
-    {{- $callee := include "app.values" (dict "root" $.root "name" .) | fromYaml }}
+    {{- $callee := include "app.values" (dict "root" $.root "name" .) | fromJson }}
     {{- if $callee.enabled }}
     - to:
         - podSelector:
@@ -80,7 +80,7 @@ kind: Ingress
   {{- end }}
 spec:
   {{- with $values.ingress.className }}
-  ingressClassName: {{ . }}
+  ingressClassName: {{ quote . }}
   {{- end }}
   {{- with $values.ingress.tls }}
   tls:
@@ -95,7 +95,7 @@ spec:
             pathType: Prefix
             backend:
               service:
-                name: {{ $.name }}
+                name: {{ quote $.name }}
                 port:
                   name: http
     {{- else }}
@@ -126,6 +126,6 @@ spec:
   {{- end }}
   rules:
     - backendRefs:
-        - name: {{ .name }}
+        - name: {{ quote .name }}
           port: {{ $values.port }}
 {{- end }}

@@ -3,7 +3,7 @@ All objects of one service: the one entry point of its folder. Takes (dict "root
 when the service is disabled.
 */}}
 {{- define "app.workload" -}}
-{{- $values := include "app.values" . | fromYaml }}
+{{- $values := include "app.values" . | fromJson }}
 {{- if $values.enabled }}
 {{- $context := merge (dict "values" $values) . }}
 {{- include "app.serviceAccount" $context }}
@@ -28,13 +28,13 @@ when the service is disabled.
 {{- end }}
 
 {{- define "app.minReplicas" -}}
-{{- ternary .values.autoscaling.minReplicas .values.replicas .values.autoscaling.enabled }}
+{{- ternary .values.autoscaling.minReplicas .values.replicas .values.autoscaling.enabled | int }}
 {{- end }}
 
 {{- define "app.metadata" -}}
 metadata:
-  name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  name: {{ quote .name }}
+  namespace: {{ quote .root.Release.Namespace }}
   labels:
     {{- include "app.labels" . | nindent 4 }}
 {{- end }}
@@ -59,7 +59,7 @@ kind: Deployment
 {{ include "app.metadata" . }}
 spec:
   {{- if not $values.autoscaling.enabled }}
-  replicas: {{ $values.replicas }}
+  replicas: {{ int $values.replicas }}
   {{- end }}
   revisionHistoryLimit: 3
   # A new pod is ready before an old one goes.
@@ -89,7 +89,7 @@ spec:
 
 {{- define "app.podSpec" -}}
 {{- $values := .values -}}
-serviceAccountName: {{ .name }}
+serviceAccountName: {{ quote .name }}
 automountServiceAccountToken: false
 # Kubernetes' own PAYMENTS_PORT and the like would be beside the services' variables.
 enableServiceLinks: false
@@ -98,7 +98,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ quote . }}
 {{- end }}
 terminationGracePeriodSeconds: 30
 securityContext:
@@ -113,7 +113,7 @@ initContainers:
     {{- end }}
 {{- end }}
 containers:
-  - name: {{ .name }}
+  - name: {{ quote .name }}
     {{- include "app.containerBasics" . | nindent 4 }}
     ports:
       - name: http
@@ -177,15 +177,15 @@ volumes:
 {{/* What the service and its migration have in common. */}}
 {{- define "app.containerBasics" -}}
 {{- $values := .values -}}
-image: {{ include "app.image" . }}
-imagePullPolicy: {{ $values.image.pullPolicy }}
+image: {{ include "app.image" . | quote }}
+imagePullPolicy: {{ quote $values.image.pullPolicy }}
 securityContext:
   {{- toYaml $values.securityContext | nindent 2 }}
 env:
   - name: PORT
     value: {{ $values.port | quote }}
   - name: LOG_LEVEL
-    value: {{ $values.logLevel }}
+    value: {{ quote $values.logLevel }}
   {{- with include "app.urls" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -222,7 +222,7 @@ kind: Service
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  type: {{ .values.service.type }}
+  type: {{ quote .values.service.type }}
   selector:
     {{- include "app.selectorLabels" . | nindent 4 }}
   ports:
@@ -243,16 +243,16 @@ spec:
   scaleTargetRef:
     apiVersion: apps/v1
     kind: Deployment
-    name: {{ .name }}
-  minReplicas: {{ .values.autoscaling.minReplicas }}
-  maxReplicas: {{ .values.autoscaling.maxReplicas }}
+    name: {{ quote .name }}
+  minReplicas: {{ int .values.autoscaling.minReplicas }}
+  maxReplicas: {{ int .values.autoscaling.maxReplicas }}
   metrics:
     - type: Resource
       resource:
         name: cpu
         target:
           type: Utilization
-          averageUtilization: {{ .values.autoscaling.targetCPUUtilizationPercentage }}
+          averageUtilization: {{ int .values.autoscaling.targetCPUUtilizationPercentage }}
 {{- end }}
 
 {{- define "app.disruptionBudget" }}
@@ -261,7 +261,7 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 {{ include "app.metadata" . }}
 spec:
-  maxUnavailable: {{ .values.podDisruptionBudget.maxUnavailable }}
+  maxUnavailable: {{ toJson .values.podDisruptionBudget.maxUnavailable }}
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels:
