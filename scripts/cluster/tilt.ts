@@ -31,9 +31,6 @@ interface Row {
 
 type Services = [name: string, values: ServiceValues][];
 
-/** The container's, whose port is forwarded. */
-const DEBUG_OPTION = { name: 'NODE_DEBUG_OPTION', value: '--inspect=0.0.0.0:9229' };
-
 const { values, positionals: selected } = parseArgs({
   allowPositionals: true,
   options: { environment: { type: 'string', default: 'local' }, debug: { type: 'boolean', default: false } },
@@ -62,6 +59,7 @@ async function facts({ environment, selected, debug }: Settings): Promise<object
       `--values=${valuesFile(environment)}`,
       ...(await upgradeFlags()),
       ...(selected.length > 0 ? selectionFlags(all) : []),
+      ...enabled.flatMap(([name]) => imageFlags(name)),
       ...(debug ? debugFlags(enabled) : []),
     ],
   };
@@ -71,12 +69,12 @@ function selectionFlags(services: Services): string[] {
   return services.map(([name, { enabled }]) => `--set=services.${name}.enabled=${enabled}`);
 }
 
-/** nodemon starts each service with Node's inspector. Helm replaces lists, so each flag has all of the service's. */
+/** Tilt names the repository, with its registry, and the tag: what the values say of a released image would be in the way. */
+const imageFlags = (name: string): string[] =>
+  ['registry', 'digest'].map((key) => `--set=services.${name}.image.${key}=`);
+
 function debugFlags(services: Services): string[] {
-  return services.flatMap(([name, { env }]) => {
-    const others = env.filter((variable) => variable.name !== DEBUG_OPTION.name);
-    return isNode(name) ? [`--set-json=services.${name}.env=${JSON.stringify([...others, DEBUG_OPTION])}`] : [];
-  });
+  return services.flatMap(([name]) => (isNode(name) ? [`--set=services.${name}.debug=true`] : []));
 }
 
 function isNode(service: string): boolean {

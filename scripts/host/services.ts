@@ -22,8 +22,8 @@ export function defineServices(values: Values, debug: boolean): Definition[] {
     port,
     env: serviceEnvironment({
       NODE_COMPILE_CACHE: resolve(CACHE),
-      ...environmentOf(name, values, databasePort()),
       ...(debug && { NODE_DEBUG_OPTION: `--inspect=127.0.0.1:${inspectorPort(port)}` }),
+      ...environmentOf(name, values, databasePort()),
     }),
     migrateCommand: database.enabled ? [...migrateCommand, ...(database.seed ? ['--seed'] : [])] : [],
   }));

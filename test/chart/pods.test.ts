@@ -3,6 +3,7 @@ import { needsTools } from '../setup/needs.ts';
 import { dangling } from './references.ts';
 import {
   type Container,
+  container,
   containers,
   ENVIRONMENTS,
   invalid,
@@ -107,6 +108,22 @@ describe('the pods', () => {
       expect(server?.readinessProbe?.httpGet).to.deep.equal({ path: '/readyz', port: 'http' });
     });
   }
+
+  it('are not ended or left by their callers where somebody debugs them', () => {
+    const { startupProbe, livenessProbe, readinessProbe } = container(
+      render({ values: { services: { store: { debug: true } } } }),
+      'store',
+    );
+    expect([startupProbe, livenessProbe]).to.deep.equal([undefined, undefined]);
+    expect(readinessProbe?.failureThreshold).to.be.greaterThan(1000);
+    expect(container(render(), 'store').readinessProbe?.failureThreshold).to.equal(3);
+  });
+
+  it('keep a debugger’s options of their own', () => {
+    const own = { name: 'NODE_DEBUG_OPTION', value: '--inspect-brk=0.0.0.0:9229' };
+    const { env = [] } = container(render({ values: { services: { store: { debug: true, env: [own] } } } }), 'store');
+    expect(env.filter(({ name }) => name === own.name)).to.deep.equal([own]);
+  });
 
   it('have no access to Kubernetes', () => {
     for (const pod of Object.values(podSpecs(render())))

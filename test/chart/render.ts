@@ -43,7 +43,7 @@ export interface Container {
   ports?: { containerPort: number; hostPort?: number }[];
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[];
   securityContext: SecurityContext;
-  [probe: `${string}Probe`]: { httpGet: { path: string; port: string } } | undefined;
+  [probe: `${string}Probe`]: { httpGet: { path: string; port: string }; failureThreshold: number } | undefined;
 }
 
 export interface SecurityContext {

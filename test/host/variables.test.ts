@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { environmentOf, loadValues } from '../../scripts/facts/values.ts';
+import { defineServices } from '../../scripts/host/services.ts';
 import { container, environmentOf as containerEnvironment, parseManifests } from '../chart/render.ts';
 import { type Copy, LOCAL_VALUES } from '../setup/copy.ts';
 import { fixtureCopy } from '../setup/fixture.ts';
@@ -20,6 +21,17 @@ describe('the variables of a service', () => {
 
   it('are refused, with both names, when a needed service is off', () => {
     expect(() => loadValues('local', ['front'])).to.throw('services.front needs store, which is disabled');
+  });
+
+  it('have a debugger’s beside them, and a service’s own in its place', () => {
+    const values = loadValues('local');
+    const own = [{ name: 'NODE_DEBUG_OPTION', value: '--inspect-brk=127.0.0.1:9300' }];
+    Object.assign(values.services.store ?? {}, { env: own });
+    const options = defineServices(values, true).map(({ name, env }) => [name, env.NODE_DEBUG_OPTION]);
+    expect(options).to.deep.include.members([
+      ['front', '--inspect=127.0.0.1:9229'],
+      ['store', own[0]?.value],
+    ]);
   });
 
   describe('in host mode', () => {

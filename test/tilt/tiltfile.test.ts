@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { parse, parseAllDocuments, stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { readNames } from '../../scripts/facts/names.ts';
+import { container, type Manifest, parseManifests } from '../chart/render.ts';
 import { type Copy, VALUES } from '../setup/copy.ts';
 import { fixtureCopy } from '../setup/fixture.ts';
 import { needsTools } from '../setup/needs.ts';
@@ -137,34 +138,63 @@ describe('the Tiltfile', () => {
       ]);
     });
 
-    it('keeps the variables that the values have', () => {
-      const values = fixture.read(VALUES);
-      const own = { name: 'OWN', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } };
-      const changed = parse(values);
-      changed.serviceDefaults.env = [own];
-      fixture.write(VALUES, stringify(changed));
-      const variables = variablesOf('store', deployedWith('--debug'));
-      fixture.write(VALUES, values);
-      expect(variables).to.deep.include.members([own]);
-      expect(variables.map(({ name }) => name)).to.include('NODE_DEBUG_OPTION');
+    it('opens one in each Node.js service, beside the variables that the values have', () => {
+      const variable = (name: string) => ({ name, valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } });
+      const forAll = [variable('FIRST'), variable('SECOND')];
+      const manifests = withValues(
+        (values) => {
+          values.serviceDefaults.env = forAll;
+          values.services.front.env = [variable('OWN')];
+        },
+        () => deployedWith('--debug'),
+      );
+      const inspector = { name: 'NODE_DEBUG_OPTION', value: '--inspect=0.0.0.0:9229' };
+      const variables = (service: string) => container(manifests, service).env?.filter(({ name }) => !isOfChart(name));
+      expect(variables('store')).to.deep.equal([...forAll, inspector]);
+      expect(variables('front')).to.deep.equal([variable('OWN'), inspector]);
+      expect(variables('clock')).to.deep.equal(forAll);
     });
-
-    /** The objects that helm makes with the flags it is called with. */
-    function deployedWith(...args: string[]): string {
-      const command = row('release', ...args).DeployTarget.applyCmd?.args ?? [];
-      const flags = command.filter((argument) => /^--(values|set)/.test(argument));
-      const tag = ['--set-string', 'serviceDefaults.image.tag=1'];
-      const { stdout, stderr } = fixture.run('helm', ['template', 'stand', 'helm/app', ...flags, ...tag]);
-      if (!stdout) throw new Error(stderr);
-      return stdout;
-    }
-
-    function variablesOf(service: string, manifests: string): { name: string }[] {
-      const objects = parseAllDocuments(manifests).map((document) => document.toJS());
-      const found = objects.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === service);
-      return found.spec.template.spec.containers[0].env;
-    }
   });
+
+  it('deploys the images it builds, whatever released ones the values name', () => {
+    const manifests = withValues(
+      (values) => {
+        values.serviceDefaults.image.registry = 'registry.example.com/team';
+        values.services.store.image.digest = `sha256:${'0'.repeat(64)}`;
+      },
+      () => deployedWith(),
+    );
+    for (const name of ['front', 'store', 'clock'])
+      expect(container(manifests, name).image).to.equal(`localhost:5005/${name}:tilt-1`);
+  });
+
+  const isOfChart = (variable: string): boolean => /^(PG\w+|\w+_URL|PORT|LOG_LEVEL)$/.test(variable);
+
+  // biome-ignore lint/suspicious/noExplicitAny: values of any shape
+  function withValues<Result>(change: (values: any) => void, use: () => Result): Result {
+    const text = fixture.read(VALUES);
+    const values = parse(text);
+    change(values);
+    fixture.write(VALUES, stringify(values));
+    try {
+      return use();
+    } finally {
+      fixture.write(VALUES, text);
+    }
+  }
+
+  /** The objects that helm makes with the flags that Tilt calls it with, and those that it adds for the images. */
+  function deployedWith(...args: string[]): Manifest[] {
+    const command = row('release', ...args).DeployTarget.applyCmd?.args ?? [];
+    const flags = command.filter((argument) => /^--(values|set)/.test(argument));
+    const images = ['front', 'store', 'clock'].map((name) => {
+      const image = `services.${name}.image`;
+      return `--set=${image}.repository=localhost:5005/${name},${image}.tag=tilt-1`;
+    });
+    const { stdout, stderr } = fixture.run('helm', ['template', 'stand', 'helm/app', ...flags, ...images]);
+    if (!stdout) throw new Error(stderr);
+    return parseManifests(stdout);
+  }
 
   it('builds once what the services have in common', () => {
     for (const [environment, targets] of [

@@ -118,6 +118,7 @@ containers:
     ports:
       - name: http
         containerPort: {{ $values.port }}
+    {{- if not $values.debug }}
     # A minute to start; after that liveness decides.
     startupProbe:
       httpGet:
@@ -132,14 +133,15 @@ containers:
       periodSeconds: 10
       timeoutSeconds: 2
       failureThreshold: 3
-    # Three refusals in less time than a stopping service goes on serving (8 s), however the stop came.
+    {{- end }}
+    # Three refusals in less time than a stopping service goes on serving (8 s), however the stop came; an hour for who debugs.
     readinessProbe:
       httpGet:
         path: /readyz
         port: http
       periodSeconds: 1
       timeoutSeconds: 2
-      failureThreshold: 3
+      failureThreshold: {{ ternary 3600 3 $values.debug }}
 {{- with $values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -195,6 +197,10 @@ env:
   {{- with $values.env }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+  {{- if and $values.debug (not (include "app.hasVariable" (dict "env" $values.env "name" "NODE_DEBUG_OPTION"))) }}
+  - name: NODE_DEBUG_OPTION
+    value: --inspect=0.0.0.0:9229
+  {{- end }}
 {{- with $values.envFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
@@ -210,6 +216,11 @@ volumeMounts:
   {{- with $values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
+
+{{/* Not empty where a service's own variables have one of this name. */}}
+{{- define "app.hasVariable" -}}
+{{- range .env }}{{ if eq .name $.name }}yes{{ end }}{{ end }}
 {{- end }}
 
 {{- define "app.service" }}
