@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { expect } from 'chai';
 import { freePort } from '../../scripts/host/postgres.ts';
@@ -78,6 +79,22 @@ describe('a service in another language', () => {
       await until(async () => (await probe('/readyz')).status === 503);
       expect(await exit).to.deep.equal([0, null]);
     });
+
+    for (const [signal, most] of [
+      ['SIGINT', 3000],
+      ['SIGTERM', 25_000],
+    ] as const)
+      it(`ends on ${signal}, with 0, whatever hangs`, async () => {
+        await start(['python3', 'server.py']);
+        const spare = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
+        await once(spare, 'connect');
+        await get('/');
+        const exit = once(service, 'exit');
+        const begin = Date.now();
+        service.kill(signal);
+        expect(await exit).to.deep.equal([0, null]);
+        expect(Date.now() - begin).to.be.below(most);
+      });
 
     it('passes its own test once it answers, even if that begins earlier', async () => {
       const port = await freePort();

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Express } from 'express';
 import { Fault } from './fault.ts';
@@ -7,10 +7,21 @@ import { explain, type Health } from './health.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { management } from './middleware.ts';
 
-/** How long endpoints and load balancers may take to notice that we are not ready. */
-const DRAIN_MS = 8000;
-/** A stop takes no longer than this, below the pod's terminationGracePeriodSeconds of 30. */
-const LIMIT_MS = 25_000;
+/** How long each step of a stop takes at most, in ms. */
+interface Steps {
+  /** Everything is served, until endpoints and load balancers have noticed that we are not ready. */
+  drain: number;
+  /** What runs may end by itself; a stream, or a request that nobody answers, doesn't. */
+  finish: number;
+  /** The service lets go of what it holds. */
+  close: number;
+}
+
+/** Together well below the pod's terminationGracePeriodSeconds of 30. */
+const SIGTERM: Steps = { drain: 8000, finish: 10_000, close: 2000 };
+/** Together below a second, for which a developer waits at each save and Ctrl-C. */
+const SIGINT: Steps = { drain: 0, finish: 700, close: 200 };
+
 /** Longer than a load balancer keeps idle connections (60 s is the common default), so that it is never us who close first. */
 const KEEP_ALIVE_MS = 65_000;
 
@@ -36,10 +47,17 @@ export function run(name: string, start: (logger: Logger) => void): void {
 
 /**
  * Listens, and stops well. SIGTERM, as Kubernetes sends it: not ready, wait for the endpoints to notice, finish what
- * runs, close, exit 0. SIGINT, from a keyboard or nodemon: the same without the wait.
+ * runs, close, exit 0. SIGINT, from a keyboard or nodemon: the same within a second. Neither waits for what hangs.
  */
 export function serve({ app, port, logger, health, close = async () => {} }: Service): Server {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
+  const closed = new Promise((resolve) => server.once('close', resolve));
+  /** Also those that a request has upgraded, which the server no longer knows. */
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   let inFlight = 0;
   server.on('request', (_req, res) => {
     inFlight++;
@@ -54,26 +72,28 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
     if (!server.listening && inFlight === 0) server.closeAllConnections();
   }
 
-  async function stop(drainMs: number): Promise<void> {
-    if (health.stopping) return;
+  let closing: Promise<void> | undefined;
+
+  /** May run twice at once, as when somebody presses Ctrl-C while it drains: the first to end ends the process. */
+  async function stop(steps: Steps): Promise<void> {
+    if (!health.stopping) logger.info('stopping');
     health.stop();
-    logger.info('stopping');
-    setTimeout(() => exit(1, 'some requests did not end in time'), LIMIT_MS).unref();
-    await sleep(drainMs);
-    const closed = new Promise((resolve) => server.close(resolve));
+    await sleep(steps.drain);
+    server.close();
     closeWhenIdle();
-    await closed;
-    await close();
-    exit(0, 'stopped');
+    if (!(await isDone(closed, steps.finish))) {
+      logger.warn({ connections: sockets.size }, 'closing connections that did not end in time');
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    }
+    closing ??= close();
+    if (!(await isDone(closing, steps.close))) logger.warn('not everything was closed in time');
+    logger.info('stopped');
+    process.exit(0);
   }
 
-  function exit(code: number, message: string): void {
-    logger.info(message);
-    process.exit(code);
-  }
-
-  process.on('SIGTERM', () => stop(DRAIN_MS));
-  process.on('SIGINT', () => stop(0));
+  process.on('SIGTERM', () => stop(SIGTERM));
+  process.on('SIGINT', () => stop(SIGINT));
   listen(server, port, logger, () => {
     if (health.port === undefined) return logger.info({ port: portOf(server) }, 'listening');
     // Ends with the process: probes are asked while it stops, too.
@@ -83,6 +103,11 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
     );
   });
   return server;
+}
+
+/** Whether `work` is done within `ms`. */
+function isDone(work: Promise<unknown>, ms: number): Promise<boolean> {
+  return Promise.race([work.then(() => true), sleep(ms, false)]);
 }
 
 function listen(server: Server, port: number, logger: Logger, listening: () => void): void {

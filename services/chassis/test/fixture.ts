@@ -18,6 +18,21 @@ export function createFixture({ logger, health, pool }: { logger: Logger; health
     await sleep(Number(req.query.ms));
     res.json({ done: true });
   });
+  app.get('/hangs', () => {});
+  app.get('/hangs-halfway', (_req, res) => {
+    res.write('half');
+  });
+  app.get('/events', (_req, res) => {
+    const timer = setInterval(() => res.write('data: tick\n\n'), 100);
+    res
+      .type('text/event-stream')
+      .once('close', () => clearInterval(timer))
+      .flushHeaders();
+  });
+  app.get('/lends', async (_req, res) => {
+    await pool?.connect();
+    res.json({ lent: true });
+  });
   app.get('/query', async (req, res) => res.json((await pool?.query(String(req.query.sql)))?.rows));
   app.post('/echo', (req, res) => res.json(parse(Echo, req.body)));
   app.get('/throws', () => {

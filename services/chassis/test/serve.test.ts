@@ -44,7 +44,7 @@ describe('a service process', () => {
 
   it('stops on SIGINT without the drain, but finishes what runs', async () => {
     const url = await start();
-    const running = send(`${url}/slow?ms=700`);
+    const running = send(`${url}/slow?ms=300`);
     await send(`${url}/livez`);
     // As a browser opens them ahead of need.
     const spare = connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {});
@@ -56,6 +56,17 @@ describe('a service process', () => {
     expect(await service.exit()).to.equal(0);
     expect(Date.now() - begin).to.be.below(3000);
     expect(await refuses(url)).to.equal(true);
+  });
+
+  it('stops on SIGINT within a second also while it drains', async () => {
+    await start();
+    service.process.kill('SIGTERM');
+    await until(() => messages().includes('stopping'));
+    const begin = Date.now();
+    for (let times = 0; times < 2; times++) service.process.kill('SIGINT');
+    expect(await service.exit()).to.equal(0);
+    expect(Date.now() - begin).to.be.below(3000);
+    expect(messages().slice(-3)).to.deep.equal(['stopping', 'closed', 'stopped']);
   });
 
   it('serves probes and metrics on the management port alone, where it has one, to the last', async () => {

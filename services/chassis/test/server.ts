@@ -7,5 +7,9 @@ run('fixture', (logger) => {
   const config = loadConfig(serverVariables);
   const health = createHealth({ logger, port: config.MANAGEMENT_PORT });
   const close = async (): Promise<void> => logger.info('closed');
-  serve({ app: createFixture({ logger, health }), port: config.PORT, logger, health, close });
+  const server = serve({ app: createFixture({ logger, health }), port: config.PORT, logger, health, close });
+  server.on('upgrade', (_req, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+    socket.pipe(socket);
+  });
 });
