@@ -1,3 +1,4 @@
+import { parse } from 'node:path';
 import { expect } from 'chai';
 import { needsTools } from '../setup/needs.ts';
 import { dangling, secretsOf } from './references.ts';
@@ -10,6 +11,7 @@ import {
   podSpecs,
   render,
   renderError,
+  type SecretVolume,
   VALUES,
 } from './render.ts';
 
@@ -30,7 +32,9 @@ describe('the database', () => {
 
   it('reaches the services by the same variables wherever it is', () => {
     const variables = (options?: Options) => Object.keys(environmentOf(container(render(options), 'store')));
-    expect(variables()).to.include.members(['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD', 'PGSSLMODE']);
+    expect(variables()).to.include.members([
+      ...['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER_FILE', 'PGPASSWORD_FILE', 'PGSSLMODE'],
+    ]);
     expect(variables(external())).to.deep.equal(variables());
     expect(variables(external({ ca: CA }))).to.deep.equal([...variables(), 'PGSSLROOTCERT']);
   });
@@ -56,24 +60,24 @@ describe('the database', () => {
     expect(secretsOf(manifests)).to.deep.equal(['Secret shop-database']);
   });
 
-  it('takes user and password by the Secret’s own keys', () => {
-    const { env = [] } = container(render(external({ userKey: 'user', passwordKey: 'pass' })), 'store');
-    const secrets = env.filter(({ valueFrom }) => valueFrom).map(({ name, valueFrom }) => [name, valueFrom]);
-    expect(Object.fromEntries(secrets)).to.deep.equal({
-      PGUSER: { secretKeyRef: { name: 'shop-database', key: 'user' } },
-      PGPASSWORD: { secretKeyRef: { name: 'shop-database', key: 'pass' } },
+  for (const [what, options, secretName, keys] of [
+    ['the external one', external({ userKey: 'user', passwordKey: 'pass' }), 'shop-database', ['user', 'pass']],
+    ['the release', {}, 'postgresql', ['username', 'password']],
+  ] as const)
+    it(`has user and password of ${what} where the variables say, for the service and its migration`, () => {
+      const manifests = render(options);
+      for (const name of ['store', 'migrate'])
+        for (const [n, variable] of ['PGUSER_FILE', 'PGPASSWORD_FILE'].entries()) {
+          const [secret, file] = mounted(manifests, name, variable);
+          expect(secret?.secretName).to.equal(secretName);
+          expect(secret?.items?.find(({ path }) => path === file)?.key).to.equal(keys[n]);
+        }
     });
-  });
 
-  it('has its CA mounted where PGSSLROOTCERT says, for the service and its migration', () => {
+  it('has its CA where PGSSLROOTCERT says, for the service and its migration', () => {
     const manifests = render(external({ ca: CA }));
-    for (const name of ['store', 'migrate']) {
-      const { volumeMounts = [], ...rest } = container(manifests, 'store', name);
-      const mount = volumeMounts.find(({ mountPath }) => environmentOf(rest).PGSSLROOTCERT === `${mountPath}/root.pem`);
-      expect(mount?.readOnly).to.equal(true);
-      const volume = podSpecs(manifests).store?.volumes?.find((each) => each.name === mount?.name);
-      expect(volume?.secret?.secretName).to.equal('shop-ca');
-    }
+    for (const name of ['store', 'migrate'])
+      expect(mounted(manifests, name, 'PGSSLROOTCERT')).to.deep.equal([{ secretName: 'shop-ca' }, 'root.pem']);
   });
 
   it('can be a service’s own, also beside the one of the release', () => {
@@ -145,3 +149,11 @@ describe('the database', () => {
     });
   }
 });
+
+/** The Secret's volume, mounted read-only, that has the file which a variable of store names, and the file's name. */
+function mounted(manifests: Manifest[], name: string, variable: string): [SecretVolume | undefined, string] {
+  const { volumeMounts = [], ...rest } = container(manifests, 'store', name);
+  const { dir, base } = parse(environmentOf(rest)[variable] ?? '');
+  const mount = volumeMounts.find(({ mountPath, readOnly }) => mountPath === dir && readOnly);
+  return [podSpecs(manifests).store?.volumes?.find((volume) => volume.name === mount?.name)?.secret, base];
+}

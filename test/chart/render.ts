@@ -56,6 +56,11 @@ export interface SecurityContext {
   seccompProfile?: { type: string };
 }
 
+export interface SecretVolume {
+  secretName: string;
+  items?: { key: string; path: string }[];
+}
+
 export interface PodSpec {
   hostNetwork?: boolean;
   hostPID?: boolean;
@@ -63,7 +68,7 @@ export interface PodSpec {
   securityContext: SecurityContext;
   initContainers?: Container[];
   containers: Container[];
-  volumes?: { name: string; secret?: { secretName: string }; [type: string]: unknown }[];
+  volumes?: { name: string; secret?: SecretVolume; [type: string]: unknown }[];
 }
 
 export interface Manifest {

@@ -81,8 +81,8 @@ describe('staging, on a managed PostgreSQL with TLS', function () {
   it('is not ready with a wrong CA, says so once, and recovers with the right one', async () => {
     const right = readFileSync(`${FILES}/ca.crt`, 'utf8');
     await surviveFault({
-      cause: async () => replaceCa(await anotherCa()),
-      cure: () => replaceCa(right),
+      cause: async () => replaceSecret(ca.existingSecret, { 'ca.crt': await anotherCa() }),
+      cure: () => replaceSecret(ca.existingSecret, { 'ca.crt': right }),
       reason: /unable to verify the first certificate/,
     });
   });
@@ -104,17 +104,17 @@ describe('staging, on a managed PostgreSQL with TLS', function () {
     });
   });
 
-  it('takes a rotated password when its pods are restarted, without a break', async () => {
-    const before = await pods('store', NAMESPACE);
+  it('takes a rotated password and a new role in running pods', async () => {
+    const before = await containers('store');
     await sql(`alter role "${ROLE}" password 'rotated'`);
-    await kubectl('patch', 'secret', existingSecret, '--patch={"stringData":{"password":"rotated"}}');
-    await kubectl('rollout', 'restart', 'deployment/store');
-    await kubectl('rollout', 'status', 'deployment/store', '--timeout=180s');
-    await eventually('the old pods are gone', async () => {
-      const now = await pods('store', NAMESPACE);
-      return !now.some((pod) => before.includes(pod));
-    });
+    await replaceSecret(existingSecret, { password: 'rotated' });
+    await expectLogin(ROLE);
+
+    await sql(`create role another login password 'another' in role "${ROLE}"; alter role another set role "${ROLE}"`);
+    await replaceSecret(existingSecret, { username: 'another', password: 'another' });
+    await expectLogin('another');
     expect(await getJson(store)).to.have.property('items');
+    expect(await containers('store')).to.deep.equal(before);
   });
 });
 
@@ -202,12 +202,28 @@ async function createSecrets(): Promise<void> {
   await kubectl('create', 'secret', 'generic', ca.existingSecret, `--from-file=ca.crt=${FILES}/ca.crt`);
 }
 
-/** The kubelet renews a mounted secret within a minute or two; at once in a pod that is changed. */
-async function replaceCa(certificate: string): Promise<void> {
-  const patch = JSON.stringify({ stringData: { 'ca.crt': certificate } });
-  await kubectl('patch', 'secret', ca.existingSecret, `--patch=${patch}`);
-  await kubectl('annotate', 'pods', '--all', '--overwrite', `ca-changed=${Date.now()}`);
+/** The kubelet renews a mounted Secret within a minute or two; at once in a pod that is changed. */
+async function replaceSecret(secret: string, stringData: Record<string, string>): Promise<void> {
+  await kubectl('patch', 'secret', secret, `--patch=${JSON.stringify({ stringData })}`);
+  await kubectl('annotate', 'pods', '--all', '--overwrite', `secret-changed=${Date.now()}`);
 }
+
+/** Waits until all pods are ready with connections, made from now on, of this role only. */
+async function expectLogin(role: string): Promise<void> {
+  await disconnect();
+  await eventually(`all pods log in as ${role}`, async () => {
+    const logins = await sql('select distinct usename from pg_stat_activity where client_addr is not null');
+    if (logins !== role) await disconnect();
+    return logins === role && (await readyPods('store')) === 2;
+  });
+}
+
+/** Which containers of a service run, and how often each was started. */
+const containers = (service: string): Promise<string> => {
+  const fields = '{.metadata.name} {.status.containerStatuses[*].restartCount}';
+  const selector = `app.kubernetes.io/name=${service}`;
+  return kubectl('get', 'pods', '--selector', selector, '--output', `jsonpath={range .items[*]}${fields};{end}`);
+};
 
 const asSuperuser = ['exec', '--user', 'postgres', SERVER, 'psql', '--tuples-only', '--no-align', '--dbname', ROLE];
 
@@ -215,6 +231,6 @@ const sql = (statement: string): Promise<string> => capture('docker', [...asSupe
 
 /** Ends the connections that are open still, where there is a server to ask. */
 async function disconnect(): Promise<void> {
-  const end = `select pg_terminate_backend(pid) from pg_stat_activity where usename = '${ROLE}'`;
+  const end = `select pg_terminate_backend(pid) from pg_stat_activity where client_addr is not null`;
   await ask('docker', ...asSuperuser, '--command', end);
 }

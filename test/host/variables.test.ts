@@ -37,12 +37,13 @@ describe('the variables of a service', () => {
   describe('in host mode', () => {
     needsTools('helm');
 
-    it('have the same names as in the chart', () => {
+    it('have the same names as in the chart, where those of a Secret are in files', () => {
       const { stdout } = fixture.run('helm', ['template', 'x', 'helm/app', '--values', LOCAL_VALUES]);
       const manifests = parseManifests(stdout);
       const values = loadValues('local');
       for (const name of Object.keys(values.services)) {
-        const names = Object.keys(containerEnvironment(container(manifests, name)));
+        const variables = Object.keys(containerEnvironment(container(manifests, name)));
+        const names = variables.map((variable) => variable.replace(/_FILE$/, ''));
         expect(names, name).to.have.members(Object.keys(environmentOf(name, values, 5432)));
       }
     });

@@ -26,7 +26,10 @@ ca: {{ toJson $external.ca }}
 {{- end }}
 {{- end }}
 
-{{/* libpq's variables; the same names whichever database it is. */}}
+{{/*
+libpq's variables; the same names whichever database it is. User and password are files, which the kubelet renews when
+the Secret changes, as it does the CA.
+*/}}
 {{- define "app.databaseEnv" -}}
 {{- with include "app.database" . | fromYaml }}
 - name: PGHOST
@@ -35,16 +38,10 @@ ca: {{ toJson $external.ca }}
   value: {{ .port | quote }}
 - name: PGDATABASE
   value: {{ .name | quote }}
-- name: PGUSER
-  valueFrom:
-    secretKeyRef:
-      name: {{ quote .secret }}
-      key: {{ quote .userKey }}
-- name: PGPASSWORD
-  valueFrom:
-    secretKeyRef:
-      name: {{ quote .secret }}
-      key: {{ quote .passwordKey }}
+- name: PGUSER_FILE
+  value: /etc/postgresql-login/username
+- name: PGPASSWORD_FILE
+  value: /etc/postgresql-login/password
 - name: PGSSLMODE
   value: {{ quote .sslMode }}
 {{- if dig "ca" "existingSecret" "" . }}
@@ -55,17 +52,32 @@ ca: {{ toJson $external.ca }}
 {{- end }}
 
 {{- define "app.databaseMounts" -}}
-{{- if dig "ca" "existingSecret" "" (include "app.database" . | fromYaml) }}
+{{- with include "app.database" . | fromYaml }}
+- name: postgresql-login
+  mountPath: /etc/postgresql-login
+  readOnly: true
+{{- if dig "ca" "existingSecret" "" . }}
 - name: postgresql-ca
   mountPath: /etc/postgresql-ca
   readOnly: true
 {{- end }}
 {{- end }}
+{{- end }}
 
 {{- define "app.databaseVolumes" -}}
-{{- with dig "ca" "existingSecret" "" (include "app.database" . | fromYaml) }}
+{{- with include "app.database" . | fromYaml }}
+- name: postgresql-login
+  secret:
+    secretName: {{ quote .secret }}
+    items:
+      - key: {{ quote .userKey }}
+        path: username
+      - key: {{ quote .passwordKey }}
+        path: password
+{{- with dig "ca" "existingSecret" "" . }}
 - name: postgresql-ca
   secret:
     secretName: {{ quote . }}
+{{- end }}
 {{- end }}
 {{- end }}

@@ -19,18 +19,23 @@ export const serverVariables = {
   LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
 };
 
+const file = v.pipe(v.string(), v.check(isReadable, 'must be the path of a readable file'));
+
 /**
  * libpq's names (https://www.postgresql.org/docs/18/libpq-envars.html). Of its SSL modes only the three whose
- * meaning is plain: no encryption, encryption, encryption with a verified server.
+ * meaning is plain: no encryption, encryption, encryption with a verified server. User and password may be in files
+ * instead, which are read at each connection.
  */
 export const databaseVariables = {
   PGHOST: v.string(),
   PGPORT: v.optional(port, '5432'),
   PGDATABASE: v.string(),
-  PGUSER: v.string(),
-  PGPASSWORD: v.string(),
+  PGUSER: v.optional(v.string()),
+  PGUSER_FILE: v.optional(file),
+  PGPASSWORD: v.optional(v.string()),
+  PGPASSWORD_FILE: v.optional(file),
   PGSSLMODE: v.optional(v.picklist(['disable', 'require', 'verify-full']), 'disable'),
-  PGSSLROOTCERT: v.optional(v.pipe(v.string(), v.check(isReadable, 'must be the path of a readable file'))),
+  PGSSLROOTCERT: v.optional(file),
 };
 
 export type DatabaseConfig = v.InferOutput<v.ObjectSchema<typeof databaseVariables, undefined>>;
@@ -44,7 +49,8 @@ export const serviceUrl = v.pipe(
 );
 
 /**
- * Parses the environment once, at start. An empty variable counts as unset, as libpq does.
+ * Parses the environment once, at start. An empty variable counts as unset, as libpq does. Where there is a `NAME_FILE`
+ * beside a `NAME`, one of them must be set; with both, `NAME` counts.
  * @throws {Fault} naming every faulty variable, not only the first
  */
 export function loadConfig<Variables extends v.ObjectEntries>(
@@ -53,8 +59,17 @@ export function loadConfig<Variables extends v.ObjectEntries>(
 ) {
   const known = Object.keys(variables).flatMap((name) => (env[name] ? [[name, env[name]]] : []));
   const result = v.safeParse(v.object(variables), Object.fromEntries(known));
-  if (result.success) return result.output;
-  throw new Fault(`the environment is not usable: ${result.issues.map(describe).join('; ')}`);
+  const faults = [...(result.issues ?? []).map(describe), ...withoutFile(variables, env)];
+  if (result.success && faults.length === 0) return result.output;
+  throw new Fault(`the environment is not usable: ${faults.join('; ')}`);
+}
+
+/** The faults of those that could also be in a file, but are nowhere. */
+function withoutFile(variables: v.ObjectEntries, env: NodeJS.ProcessEnv): string[] {
+  return Object.keys(variables).flatMap((name) => {
+    const other = `${name}_FILE`;
+    return other in variables && !env[name] && !env[other] ? [`${name} is not set, nor ${other}`] : [];
+  });
 }
 
 function describe(issue: v.BaseIssue<unknown>): string {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { DatabaseConfig } from './config.ts';
 import { type Check, explain } from './health.ts';
@@ -25,10 +26,25 @@ for (const name of ['PGOPTIONS', 'PGAPPNAME', 'PGREPLICATION', 'PGSSLNEGOTIATION
 // int8 as a number: sums of cents stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
-/** A connection by libpq's variables. Rejects with `Unreachable` when it can't be made, whatever the reason. */
+/**
+ * A connection by libpq's variables. What is in files is read when it connects, so that a changed Secret heals a running
+ * pod. Rejects with `Unreachable` when it can't connect, whatever the reason.
+ */
 export class Client extends pg.Client {
+  declare readonly connectionParameters: { user?: string; ssl: false | ConnectionOptions };
+  readonly #config: DatabaseConfig;
+
   constructor(config: DatabaseConfig, options?: pg.ClientConfig) {
-    super({ ...connectionOptions(config), ...options });
+    super({
+      host: config.PGHOST,
+      port: config.PGPORT,
+      database: config.PGDATABASE,
+      ssl: tlsOptions(config),
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      ...options,
+    });
+    this.#config = config;
     // One that breaks rejects its query, and is replaced; without a listener it would end the process too.
     this.on('error', () => {});
   }
@@ -36,24 +52,39 @@ export class Client extends pg.Client {
   override connect(): Promise<pg.Client>;
   override connect(callback: (error: Error) => void): void;
   override connect(callback?: (error: Error) => void): Promise<pg.Client> | undefined {
-    const connected = super.connect().catch((error) => {
-      throw new Unreachable(explain(error), { cause: error });
-    });
+    const connected = this.#open();
     if (!callback) return connected;
     connected.then(() => (callback as () => void)(), callback);
   }
+
+  async #open(): Promise<pg.Client> {
+    try {
+      this.#readFiles();
+      return await super.connect();
+    } catch (error) {
+      throw new Unreachable(explain(error), { cause: error });
+    }
+  }
+
+  #readFiles(): void {
+    const { PGUSER, PGUSER_FILE, PGPASSWORD, PGPASSWORD_FILE, PGSSLROOTCERT } = this.#config;
+    const { connectionParameters } = this;
+    this.user = connectionParameters.user = PGUSER ?? readLine(PGUSER_FILE);
+    this.password = PGPASSWORD ?? readLine(PGPASSWORD_FILE);
+    if (connectionParameters.ssl && PGSSLROOTCERT) connectionParameters.ssl.ca = readFileSync(PGSSLROOTCERT);
+  }
 }
 
-function connectionOptions(config: DatabaseConfig): pg.ClientConfig {
+/** Without the line's end, with which many a tool writes a file. */
+const readLine = (path = ''): string => readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+
+/** As libpq: `require` encrypts, and verifies only when it has a CA; `verify-full` also wants the right host name. */
+function tlsOptions({ PGSSLMODE, PGSSLROOTCERT, PGHOST }: DatabaseConfig): false | ConnectionOptions {
+  if (PGSSLMODE === 'disable') return false;
   return {
-    host: config.PGHOST,
-    port: config.PGPORT,
-    database: config.PGDATABASE,
-    user: config.PGUSER,
-    password: config.PGPASSWORD,
-    ssl: tlsOptions(config),
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
+    host: PGHOST,
+    rejectUnauthorized: PGSSLMODE === 'verify-full' || PGSSLROOTCERT !== undefined,
+    ...(PGSSLMODE === 'require' && { checkServerIdentity: () => undefined }),
   };
 }
 
@@ -122,20 +153,4 @@ export async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient
     );
     throw error;
   }
-}
-
-/**
- * As libpq: `require` encrypts, and verifies only when it has a CA; `verify-full` also wants the right host name.
- * The CA is read at each connection, so a corrected secret heals a running pod.
- */
-function tlsOptions({ PGSSLMODE, PGSSLROOTCERT, PGHOST }: DatabaseConfig): pg.ClientConfig['ssl'] {
-  if (PGSSLMODE === 'disable') return false;
-  return {
-    host: PGHOST,
-    rejectUnauthorized: PGSSLMODE === 'verify-full' || PGSSLROOTCERT !== undefined,
-    ...(PGSSLMODE === 'require' && { checkServerIdentity: () => undefined }),
-    get ca() {
-      return PGSSLROOTCERT && readFileSync(PGSSLROOTCERT, 'utf8');
-    },
-  };
 }

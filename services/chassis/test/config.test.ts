@@ -25,6 +25,19 @@ describe('the configuration', () => {
     for (const name of missing) expect(() => load(faulty)).to.throw(`${name} is not set`);
   });
 
+  it('takes user and password from files instead', () => {
+    const { PGUSER, PGPASSWORD, ...rest } = complete;
+    const files = { PGUSER_FILE: 'package.json', PGPASSWORD_FILE: 'package.json' };
+    expect(load({ ...rest, ...files })).to.deep.include(files);
+    expect(load({ ...complete, ...files })).to.deep.include({ PGUSER, PGPASSWORD });
+    expect(() => load({ ...rest, ...files, PGPASSWORD_FILE: '' })).to.throw(
+      'PGPASSWORD is not set, nor PGPASSWORD_FILE',
+    );
+    expect(() => load({ ...rest, ...files, PGUSER_FILE: '/nowhere' })).to.throw(
+      'PGUSER_FILE: must be the path of a readable file',
+    );
+  });
+
   it('leaves other variables alone', () => {
     expect(load({ ...complete, HOME: '/root' })).to.not.have.property('HOME');
   });

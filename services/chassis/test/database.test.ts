@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { databaseVariables, loadConfig } from '@stand/chassis/config';
 import { transaction } from '@stand/chassis/database';
 import { outageOf } from '@stand/chassis/outage';
 import { expect } from 'chai';
@@ -9,6 +11,7 @@ import { type Postgres, startPostgres } from '../../../scripts/host/postgres.ts'
 import { type AppWithDatabase, startAppWithDatabase } from '../../../test/setup/app.ts';
 import { createDatabase, databaseAt, type TestDatabase, withClient } from '../../../test/setup/database.ts';
 import { type Answer, send, until } from '../../../test/setup/http.ts';
+import { needsProgram } from '../../../test/setup/needs.ts';
 import { credentials, sharedPostgres } from '../../../test/setup/postgres.ts';
 import { createWire, type Wire } from '../../../test/setup/wire.ts';
 import { createFixture } from './fixture.ts';
@@ -228,6 +231,50 @@ describe('a service whose PostgreSQL has its faults', () => {
     expect((await get('/readyz')).status).to.equal(200);
   });
 
+  it('follows a user and a password that are rotated in their files, without a break', async () => {
+    const owner = databaseAt(postgres.port, credentials.database);
+    const asOwner = (sql: string) => withClient(owner, (client) => client.query(sql));
+    const files = { PGUSER_FILE: join(dir, 'username'), PGPASSWORD_FILE: join(dir, 'password') };
+    const login = (user: string, password: string): void => {
+      writeFileSync(files.PGUSER_FILE, user);
+      // Many a tool ends a file with a line's end.
+      writeFileSync(files.PGPASSWORD_FILE, `${password}\n`);
+    };
+    const { PGUSER, PGPASSWORD, ...rest } = owner.env;
+    const env = { ...rest, ...files };
+    await asOwner(`create role one login password 'first'; create role two login password 'other'`);
+    login('one', 'first');
+    const rotated = await startAppWithDatabase({ env, config: loadConfig(databaseVariables, env) }, createFixture);
+    const user = async (): Promise<unknown> =>
+      (await send(`${rotated.url}/query?sql=select+current_user`)).body[0]?.current_user;
+    const end = (role: string) =>
+      asOwner(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role}'`);
+    try {
+      expect(await user()).to.equal('one');
+
+      await asOwner(`alter role one password 'second'`);
+      expect(await user()).to.equal('one');
+      await end('one');
+      await until(async () => (await send(`${rotated.url}/readyz`)).body.reason?.includes('authentication failed'));
+      login('one', 'second');
+      await until(async () => (await send(`${rotated.url}/readyz`)).status === 200);
+      expect(await user()).to.equal('one');
+
+      login('two', 'other');
+      expect(await user()).to.equal('one');
+      await end('one');
+      await until(async () => (await user()) === 'two');
+
+      rmSync(files.PGPASSWORD_FILE);
+      await end('two');
+      await until(async () => (await send(`${rotated.url}/readyz`)).body.reason?.includes('ENOENT'));
+      login('two', 'other');
+      await until(async () => (await user()) === 'two');
+    } finally {
+      await rotated.close();
+    }
+  });
+
   it('answers 503 while it takes no changes, is not ready, and heals by itself', async () => {
     const setReadOnly = (value: 'on' | 'off'): Promise<unknown> =>
       withClient(databaseAt(postgres.port, credentials.database), async (client) => {
@@ -254,3 +301,53 @@ describe('a service whose PostgreSQL has its faults', () => {
     expect((await write()).status).to.equal(200);
   });
 });
+
+describe('a service whose PostgreSQL has a certificate', () => {
+  needsProgram('openssl');
+  let dir: string;
+  let postgres: Postgres;
+  const at = (file: string): string => join(dir, file);
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'stand-tls-'));
+    for (const name of ['right', 'wrong']) makeCertificate(at(`${name}.key`), at(`${name}.crt`));
+    const flags = [`ssl_cert_file=${at('right.crt')}`, `ssl_key_file=${at('right.key')}`, 'ssl=on'];
+    postgres = await startPostgres({
+      ...{ ...credentials, dataDir: at('data'), port: 0 },
+      flags: flags.flatMap((flag) => ['-c', flag]),
+    });
+  });
+  after(async () => {
+    await postgres?.stop();
+    rmSync(dir, { recursive: true });
+  });
+
+  it('reads the CA at each connection, and outlives that it is wrong or gone', async () => {
+    copyFileSync(at('right.crt'), at('ca.crt'));
+    const { config, env } = databaseAt(postgres.port, credentials.database);
+    const tls = { PGSSLMODE: 'verify-full', PGSSLROOTCERT: at('ca.crt') } as const;
+    const app = await startAppWithDatabase({ env, config: { ...config, ...tls } }, createFixture);
+    const query = async (): Promise<number> => {
+      const { status } = await send(`${app.url}/query?sql=select+1`);
+      await app.pool
+        .connect()
+        .then((client) => client.release(true))
+        .catch(() => {});
+      return status;
+    };
+    expect(await query()).to.equal(200);
+    copyFileSync(at('wrong.crt'), at('ca.crt'));
+    expect(await query()).to.equal(503);
+    rmSync(at('ca.crt'));
+    expect(await query()).to.equal(503);
+    copyFileSync(at('right.crt'), at('ca.crt'));
+    expect(await query()).to.equal(200);
+    await app.close();
+  });
+});
+
+/** Its own CA, for 127.0.0.1. PostgreSQL takes a key of its own user's or root's. */
+function makeCertificate(key: string, certificate: string): void {
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key];
+  const names = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  execFileSync('openssl', ['req', '-x509', ...kind, ...names, '-out', certificate], { stdio: 'ignore' });
+}
