@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { needsTools } from '../setup/needs.ts';
 import { dangling, secretsOf } from './references.ts';
 import {
+  type Container,
   container,
   environmentOf,
   find,
@@ -38,6 +39,38 @@ describe('the database', () => {
     expect(variables(external())).to.deep.equal(variables());
     expect(variables(external({ ca: CA }))).to.deep.equal([...variables(), 'PGSSLROOTCERT']);
   });
+
+  const DIGEST = `sha256:${'0'.repeat(64)}`;
+  for (const image of [
+    'postgres:16-bookworm',
+    'postgres:18-bookworm',
+    'postgres:bookworm',
+    'postgis/postgis:16-3.4',
+    'registry.example.com:5000/team/postgres:13.22',
+    `postgres@${DIGEST}`,
+    `postgres:17@${DIGEST}`,
+  ])
+    it(`keeps its data in the volume, whatever the image has by default: ${image}`, () => {
+      const [server] = podSpecs(render({ values: { postgresql: { image } } })).postgresql?.containers ?? [];
+      const volume = server?.volumeMounts?.find(({ name }) => name === 'data');
+      expect(server?.image).to.equal(image);
+      // The images before 18 declare a volume at …/data, which would cover what the chart mounts above it.
+      expect(environmentOf(server as Container).PGDATA)
+        .to.match(new RegExp(`^${volume?.mountPath}/`))
+        .and.not.match(/\/data$/);
+    });
+
+  it('stays where it was for volumes of PostgreSQL 18', () => {
+    const [server] = podSpecs(render()).postgresql?.containers ?? [];
+    expect(environmentOf(server as Container).PGDATA).to.equal('/var/lib/postgresql/18/docker');
+  });
+
+  for (const image of ['postgres:18-alpine', 'postgres:17.6-alpine3.22', 'postgis/postgis:16-3.4-alpine'])
+    it(`is not Alpine’s: ${image}`, () => {
+      expect(renderError({ values: { postgresql: { image } } })).to.contain(
+        `postgresql.image is ${image}: Alpine's PostgreSQL runs as another user`,
+      );
+    });
 
   it('is the one of the release', () => {
     expect(environmentOf(container(render(), 'store'))).to.include({
