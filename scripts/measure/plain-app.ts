@@ -60,7 +60,7 @@ const service = (port: number): object => ({
 });
 
 /** A service's image has it: the first's that is a Node.js package. */
-function imageWithExpress({ services, version }: Trial): string {
+export function imageWithExpress({ services, version }: Trial): string {
   const name = services.find((name) => existsSync(`services/${name}/package.json`));
   if (!name) throw new Fault('There is no service in Node.js whose image has Express in it');
   const values = parse(readFileSync(`${CHART}/values.yaml`, 'utf8'));

@@ -66,7 +66,7 @@ export class Trial {
     const args = ['install', readNames().release, CHART, ...values, ...asFlags(settings), '--wait'];
     await helm(this.namespace, args, JSON.stringify(this.#installation(await thisMachine())));
     await this.#ignoreDisk();
-    for (const service of this.services) await answers(`${this.url(service)}/livez`);
+    for (const service of this.services) await answers(this.url(service));
   }
 
   /** Changes these values of the release. */

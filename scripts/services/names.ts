@@ -10,6 +10,7 @@ const RESERVED: [names: RegExp, why: string][] = [
   [/^migrate$/, "it is the container that migrates in each service's pod"],
   [/^(release|types|test|helm-test|uncategorized)$/, 'it is a row in Tilt'],
   [/^dockerfile$/, 'services/Dockerfile is what the images have in common'],
+  [/-(management|test)$/, 'the chart makes NAME-management and NAME-test of a service'],
   [/^tests$/, "it is the folder of the chart's tests"],
   [/^host$/, 'it is what host mode calls itself'],
   [/^(dist|e2e)$/, 'git and Docker leave folders of that name out'],

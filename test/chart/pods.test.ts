@@ -33,6 +33,7 @@ const EVERYTHING = {
     networkPolicy: {
       extraIngress: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } }],
       extraEgress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports: [{ port: 443 }] }],
+      metricsIngress: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
     },
     ingress: {
       enabled: true,
@@ -100,14 +101,16 @@ describe('the pods', () => {
     });
   }
 
-  for (const name of NAMES) {
-    it(`of ${name} are asked for life at /livez and for readiness at /readyz`, () => {
-      const [server] = podSpecs(render())[name]?.containers ?? [];
-      expect(server?.startupProbe?.httpGet).to.deep.equal({ path: '/livez', port: 'http' });
-      expect(server?.livenessProbe?.httpGet).to.deep.equal({ path: '/livez', port: 'http' });
-      expect(server?.readinessProbe?.httpGet).to.deep.equal({ path: '/readyz', port: 'http' });
-    });
-  }
+  for (const environment of ENVIRONMENTS)
+    for (const name of NAMES) {
+      it(`of ${name} in ${environment} are asked for life at /livez and for readiness at /readyz`, () => {
+        const [server] = podSpecs(render({ environment }))[name]?.containers ?? [];
+        const port = environment === 'local' ? 'http' : 'management';
+        expect(server?.startupProbe?.httpGet).to.deep.equal({ path: '/livez', port });
+        expect(server?.livenessProbe?.httpGet).to.deep.equal({ path: '/livez', port });
+        expect(server?.readinessProbe?.httpGet).to.deep.equal({ path: '/readyz', port });
+      });
+    }
 
   it('are not ended or left by their callers where somebody debugs them', () => {
     const { startupProbe, livenessProbe, readinessProbe } = container(

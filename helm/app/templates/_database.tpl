@@ -1,5 +1,6 @@
 {{/*
-Where a service's database is, whichever kind it is: host, port, name, secret, userKey, passwordKey, sslMode, ca.
+Where a service's database is, whichever kind it is: host, port, name, secret, userKey, passwordKey, sslMode, ca,
+inCluster where it is the PostgreSQL of this release.
 The service's own server, or else the PostgreSQL of this release or the external one. Empty for a service without.
 */}}
 {{- define "app.database" -}}
@@ -7,6 +8,7 @@ The service's own server, or else the PostgreSQL of this release or the external
 {{- $own := .values.database }}
 {{- if not $own.enabled }}
 {{- else if and .root.Values.postgresql.enabled (not $own.host) }}
+inCluster: true
 host: postgresql
 port: 5432
 name: {{ .root.Values.postgresql.auth.database | quote }}
@@ -80,4 +82,17 @@ the Secret changes, as it does the CA.
     secretName: {{ quote . }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* The names of the enabled services whose database is the PostgreSQL of this release, as a JSON list under "names". */}}
+{{- define "app.databaseClients" -}}
+{{- $clients := list }}
+{{- range $name := keys .Values.services | sortAlpha }}
+{{- $values := include "app.values" (dict "root" $ "name" $name) | fromJson }}
+{{- $database := include "app.database" (dict "root" $ "name" $name "values" $values) | fromYaml }}
+{{- if and $values.enabled $database.inCluster }}
+{{- $clients = append $clients $name }}
+{{- end }}
+{{- end }}
+{{- dict "names" $clients | toJson }}
 {{- end }}

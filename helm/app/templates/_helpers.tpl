@@ -42,6 +42,21 @@ http://{{ .name }}:{{ $values.port }}
 {{- end -}}
 {{- end }}
 
+{{/*
+Where a service answers probes and metrics, as JSON: its `service`, the `port`, and that port's `name` in the pod. They
+have a port of their own, or where there is none, that of all else.
+*/}}
+{{- define "app.management" -}}
+{{- $own := .values.managementPort }}
+{{- if not $own }}
+{{- dict "service" .name "port" .values.port "name" "http" | toJson }}
+{{- else if eq (int $own) (int .values.port) }}
+{{- fail (printf "services.%s has %v for port and managementPort: change one" .name $own) }}
+{{- else }}
+{{- dict "service" (print .name "-management") "port" $own "name" "management" | toJson }}
+{{- end }}
+{{- end }}
+
 {{/* PAYMENTS_URL and the like, for what a service needs and for what it uses and is there. */}}
 {{- define "app.urls" -}}
 {{- range concat .values.needs .values.uses }}

@@ -1,7 +1,14 @@
-{{/* Default deny, and then only the edges that needs, uses, the database and DNS imply. */}}
+{{/*
+Default deny, and then only the edges that needs, uses, the database and DNS imply. Probes need none: what comes from
+the pod's own node is always let in.
+*/}}
 {{- define "app.networkPolicy" }}
 {{- $values := .values }}
-{{- $callers := (include "app.callers" . | fromJson).names }}
+{{- $management := include "app.management" . | fromJson }}
+{{- $callers := dict "root" .root "port" "http"
+  "names" (include "app.callers" . | fromJson).names "peers" $values.networkPolicy.extraIngress }}
+{{- $observers := dict "root" .root "port" $management.name
+  "names" (list (printf "%s-test" .name)) "peers" $values.networkPolicy.metricsIngress }}
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -12,26 +19,17 @@ spec:
       {{- include "app.selectorLabels" . | nindent 6 }}
   policyTypes: [Ingress, Egress]
   ingress:
-    - from:
-        {{- range append $callers "helm-test" }}
-        - podSelector:
-            matchLabels:
-              {{- include "app.selectorLabels" (dict "root" $.root "name" .) | nindent 14 }}
-        {{- end }}
-        {{- with $values.networkPolicy.extraIngress }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-      ports:
-        - port: http
+    {{- with include "app.ingressRule" $callers }}
+    {{- . | nindent 4 }}
+    {{- end }}
+    {{- include "app.ingressRule" $observers | nindent 4 }}
   egress:
     {{- include "app.dnsEgress" . | nindent 4 }}
     {{- range concat $values.needs $values.uses }}
     {{- $callee := include "app.values" (dict "root" $.root "name" .) | fromJson }}
     {{- if $callee.enabled }}
     - to:
-        - podSelector:
-            matchLabels:
-              {{- include "app.selectorLabels" (dict "root" $.root "name" .) | nindent 14 }}
+        {{- include "app.peer" (dict "root" $.root "name" .) | nindent 8 }}
       ports:
         - port: {{ $callee.port }}
     {{- else if $callee.url }}
@@ -40,14 +38,43 @@ spec:
         - port: {{ include "app.urlPort" $callee.url }}
     {{- end }}
     {{- end }}
-    {{- if $values.database.enabled }}
+    {{- with include "app.database" . | fromYaml }}
+    {{- if .inCluster }}
+    - to:
+        {{- include "app.peer" (dict "root" $.root "name" .host) | nindent 8 }}
+      ports:
+        - port: {{ .port }}
+    {{- else }}
     # A managed database has no fixed address that a policy could name, so any on its port.
     - ports:
-        - port: {{ (include "app.database" . | fromYaml).port }}
+        - port: {{ .port }}
+    {{- end }}
     {{- end }}
     {{- with $values.networkPolicy.extraEgress }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end }}
+
+{{/* Lets the pods of the components `names` and these `peers` in; without any no rule, for an empty list is everybody. */}}
+{{- define "app.ingressRule" -}}
+{{- if or .names .peers -}}
+- from:
+    {{- range .names }}
+    {{- include "app.peer" (dict "root" $.root "name" .) | nindent 4 }}
+    {{- end }}
+    {{- with .peers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  ports:
+    - port: {{ .port }}
+{{- end }}
+{{- end }}
+
+{{/* A component's pods, as a peer of a NetworkPolicy. */}}
+{{- define "app.peer" -}}
+- podSelector:
+    matchLabels:
+      {{- include "app.selectorLabels" . | nindent 6 }}
 {{- end }}
 
 {{- define "app.dnsEgress" -}}

@@ -9,6 +9,9 @@ when the service is disabled.
 {{- include "app.serviceAccount" $context }}
 {{- include "app.deployment" $context }}
 {{- include "app.service" $context }}
+{{- if $values.managementPort }}
+{{- include "app.managementService" $context }}
+{{- end }}
 {{- if $values.autoscaling.enabled }}
 {{- include "app.autoscaler" $context }}
 {{- end }}
@@ -89,6 +92,7 @@ spec:
 
 {{- define "app.podSpec" -}}
 {{- $values := .values -}}
+{{- $management := include "app.management" . | fromJson -}}
 serviceAccountName: {{ quote .name }}
 automountServiceAccountToken: false
 # Kubernetes' own PAYMENTS_PORT and the like would be beside the services' variables.
@@ -118,18 +122,22 @@ containers:
     ports:
       - name: http
         containerPort: {{ $values.port }}
+      {{- if $values.managementPort }}
+      - name: management
+        containerPort: {{ $values.managementPort }}
+      {{- end }}
     {{- if not $values.debug }}
     # A minute to start; after that liveness decides.
     startupProbe:
       httpGet:
         path: /livez
-        port: http
+        port: {{ $management.name }}
       periodSeconds: 1
       failureThreshold: 60
     livenessProbe:
       httpGet:
         path: /livez
-        port: http
+        port: {{ $management.name }}
       periodSeconds: 10
       timeoutSeconds: 2
       failureThreshold: 3
@@ -138,7 +146,7 @@ containers:
     readinessProbe:
       httpGet:
         path: /readyz
-        port: http
+        port: {{ $management.name }}
       periodSeconds: 1
       timeoutSeconds: 2
       failureThreshold: {{ ternary 3600 3 $values.debug }}
@@ -186,6 +194,10 @@ securityContext:
 env:
   - name: PORT
     value: {{ $values.port | quote }}
+  {{- with $values.managementPort }}
+  - name: MANAGEMENT_PORT
+    value: {{ . | quote }}
+  {{- end }}
   - name: LOG_LEVEL
     value: {{ quote $values.logLevel }}
   {{- with include "app.urls" . | trim }}
@@ -243,6 +255,26 @@ spec:
       {{- with .values.service.nodePort }}
       nodePort: {{ . }}
       {{- end }}
+{{- end }}
+
+{{/* For `helm test` and for Prometheus; beside the Service that may be open to the world. */}}
+{{- define "app.managementService" }}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ quote (print .name "-management") }}
+  namespace: {{ quote .root.Release.Namespace }}
+  labels:
+    {{- include "app.labels" . | nindent 4 }}
+spec:
+  type: ClusterIP
+  selector:
+    {{- include "app.selectorLabels" . | nindent 4 }}
+  ports:
+    - name: management
+      port: {{ .values.managementPort }}
+      targetPort: management
 {{- end }}
 
 {{- define "app.autoscaler" }}
