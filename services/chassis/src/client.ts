@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TIMEOUT_HEADER, timeForCall } from './deadline.ts';
 import { Problem } from './problem.ts';
 
-const TIMEOUT_MS = 5000;
 /** Pauses between attempts. A killed pod's address is handed out for a second or two more. */
 const RETRY_MS = [50, 100, 200, 400, 800, 1600];
 
@@ -15,6 +15,8 @@ export interface Call {
   idempotent?: boolean;
 }
 
+type Sending = RequestInit & { headers: Record<string, string> };
+
 /** Another service, by the address that the environment gives. */
 export class ServiceClient {
   readonly name: string;
@@ -27,11 +29,11 @@ export class ServiceClient {
 
   /**
    * Sends a request and returns the answer, whatever its status. A call that may be repeated is, when the
-   * connection fails: pods come and go.
-   * @throws {Problem} 503 when the service can't be reached, 504 when it doesn't answer within 5 s
+   * connection fails: pods come and go. It has less time than its caller has, and says so to the callee.
+   * @throws {Problem} 503 when the service can't be reached, 504 when it doesn't answer in time
    */
   async call(path: string, { method = 'GET', headers, body, requestId, idempotent }: Call): Promise<Response> {
-    const init: RequestInit = {
+    const init = {
       method,
       headers: {
         ...headers,
@@ -39,23 +41,27 @@ export class ServiceClient {
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
     };
     const repeatable = idempotent ?? ['GET', 'HEAD', 'PUT', 'DELETE'].includes(method);
-    return this.#send(`${this.#url}${path}`, init, repeatable ? RETRY_MS : []);
+    const end = performance.now() + timeForCall();
+    return this.#send(`${this.#url}${path}`, init, end, repeatable ? RETRY_MS : []);
   }
 
-  async #send(url: string, init: RequestInit, [pause, ...pauses]: number[]): Promise<Response> {
+  async #send(url: string, init: Sending, end: number, [pause, ...pauses]: number[]): Promise<Response> {
+    const left = (): number => Math.max(0, Math.floor(end - performance.now()));
+    if (left() === 0) throw new Problem(504, `No time was left to ask ${this.name}`);
     try {
-      const answer = await fetch(url, init);
+      const headers = { ...init.headers, [TIMEOUT_HEADER]: String(left()) };
+      const answer = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(left()) });
       // Read here: an answer that breaks off is a connection that fails, too.
       const body = await answer.arrayBuffer();
       return new Response(body.byteLength > 0 ? body : null, answer);
     } catch (error) {
-      if ((error as Error).name === 'TimeoutError') throw new Problem(504, `${this.name} did not answer in time`);
-      if (pause === undefined) throw new Problem(503, `${this.name} is not reachable at the moment`);
+      const problem = (status: number, words: string) => new Problem(status, `${this.name} ${words}`, {}, error);
+      if ((error as Error).name === 'TimeoutError') throw problem(504, 'did not answer in time');
+      if (pause === undefined || pause >= left()) throw problem(503, 'is not reachable at the moment');
       await sleep(pause);
-      return this.#send(url, init, pauses);
+      return this.#send(url, init, end, pauses);
     }
   }
 }

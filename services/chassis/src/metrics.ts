@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler } from 'express';
 
 let loading: ReturnType<typeof load> | undefined;
@@ -31,10 +32,19 @@ export const measureRequests: RequestHandler = (req, res, next) => {
   res.once('close', async () => {
     const seconds = Number(process.hrtime.bigint() - start) / 1e9;
     const { duration } = await metrics();
-    duration.observe({ method: req.method, route: route(), status: res.statusCode }, seconds);
+    duration.observe({ method: req.method, route: route(), status: statusOf(res) }, seconds);
   });
   next();
 };
+
+/**
+ * What became of a request: the status that was sent, or, when the answer broke off before its end, 500 by our fault
+ * and 499 by the client's leaving, as nginx has it: https://github.com/nginx/nginx/blob/master/src/http/ngx_http_request.h
+ */
+export function statusOf(res: ServerResponse): number {
+  if (res.writableFinished) return res.statusCode;
+  return res.err ? Math.max(res.statusCode, 500) : 499;
+}
 
 /** Prometheus' text format. */
 export const serveMetrics: RequestHandler = async (_req, res) => {

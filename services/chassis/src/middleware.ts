@@ -4,9 +4,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import express, { type Express, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
 import { pinoHttp } from 'pino-http';
+import { keepDeadline } from './deadline.ts';
 import type { Health } from './health.ts';
 import type { Logger } from './logger.ts';
-import { measureRequests } from './metrics.ts';
+import { measureRequests, statusOf } from './metrics.ts';
 import { notFound, problemHandler } from './problem.ts';
 
 const PROBES = ['/livez', '/readyz', '/metrics'];
@@ -32,6 +33,7 @@ export function chassis({ logger, health }: Given): Router {
   router.use(measureRequests);
   router.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: { directives: contentPolicy } }));
   router.use(express.json({ limit: '100kb' }));
+  router.use(keepDeadline);
   return router;
 }
 
@@ -47,11 +49,14 @@ function logRequests(logger: Logger, silent: string[]): RequestHandler {
   return pinoHttp({
     logger,
     genReqId: requestId,
-    customLogLevel: (_req, res, error) => (error || res.statusCode >= 500 ? 'error' : 'info'),
+    customLogLevel: (_req, res, error) => (error || statusOf(res) >= 500 ? 'error' : 'info'),
+    customErrorMessage: () => 'request failed',
+    // Without an error it makes up one, which says nothing.
+    customErrorObject: (_req, res, _error, line) => ({ ...line, err: res.err ?? res.errored ?? undefined }),
     autoLogging: { ignore: (req) => silent.includes(req.url ?? '') },
     quietReqLogger: true,
     customAttributeKeys: { reqId: 'requestId' },
-    serializers: { req: ({ method, url }) => ({ method, url }), res: ({ statusCode }) => ({ statusCode }) },
+    serializers: { req: ({ method, url }) => ({ method, url }), res: ({ raw }) => ({ statusCode: statusOf(raw) }) },
   });
 }
 

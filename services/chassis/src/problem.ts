@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import * as v from 'valibot';
+import { toError } from './fault.ts';
 import { outageOf } from './outage.ts';
 
 /** An error that the caller may see, sent as problem details (RFC 9457). */
@@ -9,8 +10,9 @@ export class Problem extends Error {
   readonly detail: string;
   readonly extensions: Record<string, unknown>;
 
-  constructor(status: number, detail: string, extensions: Record<string, unknown> = {}) {
-    super(detail);
+  /** The `cause` is for the log alone. */
+  constructor(status: number, detail: string, extensions: Record<string, unknown> = {}, cause?: unknown) {
+    super(detail, { cause });
     this.status = status;
     this.detail = detail;
     this.extensions = extensions;
@@ -49,10 +51,19 @@ export const notFound: RequestHandler = (req) => {
   throw new Problem(404, `There is no ${req.method} ${req.path}`);
 };
 
-/** The last middleware: whatever went wrong leaves as problem details, and only our own words reach the caller. */
+/**
+ * The last middleware: whatever went wrong leaves as problem details, and only our own words reach the caller. The
+ * request's log line has the error itself when it is ours; one that comes after that line has a line of its own.
+ */
 export const problemHandler: ErrorRequestHandler = (error, req, res, _next) => {
   const problem = toProblem(error);
-  if (problem.status >= 500) req.log.error({ err: error }, 'request failed');
+  if (res.writableEnded || res.closed) {
+    // A caller who has left misses no answer, but we would miss a bug.
+    const isBug = problem.status === 500 && error.code !== 'ERR_STREAM_PREMATURE_CLOSE';
+    if (res.writableEnded || isBug) req.log.error({ req, err: toError(error) }, 'failed after the answer');
+    return;
+  }
+  if (problem.status >= 500 || res.headersSent) res.err = toError(error);
   if (res.headersSent) res.destroy();
   else sendProblem(res, problem, req.id);
 };

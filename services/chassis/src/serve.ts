@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Express } from 'express';
-import { Fault } from './fault.ts';
+import { Fault, toError } from './fault.ts';
 import { explain, type Health } from './health.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { management } from './middleware.ts';
@@ -35,9 +35,13 @@ interface Service {
   close?: () => Promise<void>;
 }
 
-/** Runs a service's start; a fault in it, such as an unusable environment, ends the process with one clear line. */
+/**
+ * Runs a service's start. A fault in it, such as an unusable environment, ends the process with one clear line, and so
+ * does later what nobody catches: https://nodejs.org/api/process.html#event-uncaughtexception has rejections, too.
+ */
 export function run(name: string, start: (logger: Logger) => void): void {
   const logger = createLogger(name);
+  process.on('uncaughtException', (error) => exitWithFault(error, logger));
   try {
     start(logger);
   } catch (error) {
@@ -120,7 +124,8 @@ function portOf(server: Server): number {
 }
 
 /** Ends the process with status 1 and one line that says what is wrong. */
-export function exitWithFault(error: unknown, logger: Logger): never {
+export function exitWithFault(thrown: unknown, logger: Logger): never {
+  const error = toError(thrown);
   const expected = error instanceof Fault || (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
   logger.fatal(expected ? {} : { err: error }, explain(error));
   process.exit(1);

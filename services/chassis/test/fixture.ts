@@ -1,11 +1,14 @@
 /** A service of nothing but the chassis: in a test's process, or with `server.ts` in one of its own. */
+import { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
 import { chassis } from '@stand/chassis/middleware';
 import { notFound, Problem, parse, problemHandler } from '@stand/chassis/problem';
 import { list } from '@stand/chassis/schema';
-import express, { type Express, Router } from 'express';
+import express, { type Express, type Request, Router } from 'express';
 import type { Pool } from 'pg';
 import * as v from 'valibot';
 
@@ -43,9 +46,55 @@ export function createFixture({ logger, health, pool }: { logger: Logger; health
     await new Promise((sent) => res.write('half', sent));
     throw new Error('the secret is 42');
   });
+  app.get('/throws-text', () => {
+    throw 'the secret is 42';
+  });
+  app.get('/streams', async (req, res) => pipeline(breakingStream(req.query), res));
+  app.get('/hands-on', (_req, res) => res.status(503).json({ from: 'behind' }));
+  app.get('/unavailable', () => {
+    throw new Problem(503, 'Not now', {}, new Error('the secret is 42'));
+  });
+  app.get('/fails-after-answer', async (_req, res) => {
+    res.json({ done: true });
+    throw new Error('the secret is 42');
+  });
+  app.get('/fails-late/:how', (req, res) => {
+    res.once('finish', () => setImmediate(() => failures[req.params.how]?.())).json({ done: true });
+  });
   app.use('/things', things());
   app.use(notFound, problemHandler);
   return app;
+}
+
+/** Ways to fail where nobody catches. */
+const failures: Record<string, () => unknown> = {
+  throw: () => {
+    throw new Error('late');
+  },
+  timer: () =>
+    setTimeout(() => {
+      throw new Error('late');
+    }, 1),
+  rejection: () => Promise.reject(new Error('late')),
+  'rejection without an error': () => Promise.reject('late'),
+  'rejection with nothing': () => Promise.reject(),
+  'throw of an odd object': () => {
+    throw Object.create(null);
+  },
+  emitter: () => new EventEmitter().emit('error', new Error('late')),
+  stream: () => breakingStream().resume(),
+};
+
+/** Ends with an error once it has given something, or nothing; an endless one doesn't end. */
+function breakingStream({ nothing, endless }: Request['query'] = {}): Readable {
+  return Readable.from(
+    (async function* () {
+      if (nothing === undefined) yield 'half';
+      do await sleep(20);
+      while (endless !== undefined);
+      throw new Error('the secret is 42, late');
+    })(),
+  );
 }
 
 function things(): Router {

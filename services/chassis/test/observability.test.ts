@@ -1,7 +1,31 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect } from 'chai';
 import { type App, startApp } from '../../../test/setup/app.ts';
 import { send, until } from '../../../test/setup/http.ts';
 import { createFixture } from './fixture.ts';
+
+const givenUp: [what: string, route: string, request: string][] = [
+  ['a request', '/hangs', 'GET /hangs HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ['half an answer', '/hangs-halfway', 'GET /hangs-halfway HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ['a stream', '/streams', 'GET /streams?endless HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ['an event stream', '/events', 'GET /events HTTP/1.1\r\nHost: x\r\n\r\n'],
+  [
+    'an upload',
+    'none',
+    'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+  ],
+];
+
+/** Sends a request, and leaves once it has arrived. */
+async function giveUp({ port, url }: App, request: string): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write(request);
+  // Answered only after what came before it has arrived, too.
+  await send(`${url}/livez`);
+  socket.destroy();
+}
 
 describe('metrics', () => {
   let app: App;
@@ -31,6 +55,21 @@ describe('metrics', () => {
     await send(`${app.url}/throws`);
     await until(async () => (await metrics()).includes(count('GET', '/things/:id', 410)));
     await until(async () => (await metrics()).includes(count('GET', '/throws', 500)));
+  });
+
+  for (const [what, route, request] of givenUp)
+    it(`count ${what} that the client gives up as 499, not as what was to be sent`, async () => {
+      app.lines.length = 0;
+      await giveUp(app, request);
+      await until(async () => (await metrics()).includes(`${count(request.split(' ')[0] ?? '', route, 499)} 1`));
+      expect(app.lines).to.have.length(1);
+      expect(app.lines[0]).to.include({ level: 'info', msg: 'request aborted' });
+      expect(app.lines[0]?.res).to.deep.equal({ statusCode: 499 });
+    });
+
+  it('count an answer that we break off as 500, not as what was sent', async () => {
+    await send(`${app.url}/streams`).catch(() => {});
+    await until(async () => (await metrics()).includes(count('GET', '/streams', 500)));
   });
 
   it('put all unknown paths under one label', async () => {
@@ -68,8 +107,52 @@ describe('logs', () => {
   it('call a client’s fault info and ours error', async () => {
     await send(`${app.url}/nowhere`);
     await send(`${app.url}/throws`);
-    const levels = await until(() => app.lines.length === 3 && app.lines.map(({ level }) => level));
-    expect(levels).to.deep.equal(['info', 'error', 'error']);
+    const levels = await until(() => app.lines.length === 2 && app.lines.map(({ level }) => level));
+    expect(levels).to.deep.equal(['info', 'error']);
+  });
+
+  for (const [path, status, message] of [
+    ['/throws', 500, 'the secret is 42'],
+    ['/rejects', 500, 'the secret is 42'],
+    ['/throws-text', 500, 'the secret is 42'],
+    ['/unavailable', 503, 'Not now: the secret is 42'],
+    ['/breaks-off', 500, 'the secret is 42'],
+    ['/streams', 500, 'the secret is 42, late'],
+    ['/streams?nothing', 500, 'the secret is 42, late'],
+  ] as const)
+    it(`have one line for a failure, with the error itself: ${path}`, async () => {
+      await send(app.url + path, { headers: { 'x-request-id': 'mine' } }).catch(() => {});
+      // The line of the second comes after all those of the first.
+      await send(`${app.url}/things/1`);
+      const [line, next] = await until(() => app.lines.length > 1 && app.lines);
+      expect(line).to.deep.include({ level: 'error', msg: 'request failed', requestId: 'mine' });
+      expect(line).to.deep.include({ req: { method: 'GET', url: path }, res: { statusCode: status } });
+      expect(line?.responseTime).to.be.a('number');
+      expect(line?.err.message).to.equal(message);
+      expect(line?.err.stack).to.match(/^ +at /m);
+      expect(next?.req.url).to.equal('/things/1');
+    });
+
+  it('have one line, without an error, for one that is handed on', async () => {
+    await send(`${app.url}/hands-on`);
+    await send(`${app.url}/things/1`);
+    const [line, next] = await until(() => app.lines.length > 1 && app.lines);
+    expect(line).to.deep.include({ level: 'error', msg: 'request failed', res: { statusCode: 503 } });
+    expect(line).to.not.have.property('err');
+    expect(next?.level).to.equal('info');
+  });
+
+  it('have a line of its own for what fails after the answer, which arrives', async () => {
+    expect((await send(`${app.url}/fails-after-answer`)).body).to.deep.equal({ done: true });
+    const lines = await until(() => app.lines.length > 1 && app.lines);
+    expect(lines.map(({ level, msg }) => [level, msg])).to.have.deep.members([
+      ['info', 'request completed'],
+      ['error', 'failed after the answer'],
+    ]);
+    const failure = lines.find(({ level }) => level === 'error');
+    expect(failure?.req).to.deep.equal({ method: 'GET', url: '/fails-after-answer' });
+    expect(failure?.err.message).to.equal('the secret is 42');
+    expect(failure).to.have.property('requestId');
   });
 
   it('leave probes out', async () => {

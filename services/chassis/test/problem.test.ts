@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { type App, startApp } from '../../../test/setup/app.ts';
-import { type Answer, type Sent, send, sendRaw } from '../../../test/setup/http.ts';
+import { type Answer, type Sent, send, sendRaw, until } from '../../../test/setup/http.ts';
 import { createFixture } from './fixture.ts';
 
 describe('an answer that is an error', () => {
@@ -113,7 +113,7 @@ describe('an answer that is an error', () => {
       app.lines.length = 0;
       const answer = await get(path);
       expectProblem(answer, 500, 'Something went wrong on our side');
-      const line = app.lines.find(({ msg }) => msg === 'request failed');
+      const line = await until(() => app.lines.find(({ msg }) => msg === 'request failed'));
       expect(line).to.include({ level: 'error', requestId: answer.body.requestId });
       expect(line?.err).to.include({ message: 'the secret is 42' }).and.have.property('stack');
     }

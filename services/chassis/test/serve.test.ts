@@ -92,6 +92,27 @@ describe('a service process', () => {
     expect(await service.exit()).to.equal(0);
   });
 
+  for (const [how, message] of [
+    ['throw', 'late'],
+    ['timer', 'late'],
+    ['rejection', 'late'],
+    ['rejection without an error', /"late"/],
+    ['rejection with nothing', /"undefined"/],
+    ['throw of an odd object', /^\[Object: null prototype\]/],
+    ['emitter', 'late'],
+    ['stream', 'the secret is 42, late'],
+  ] as const)
+    it(`ends with 1 and one fatal line after what nobody catches: ${how}`, async () => {
+      const url = await start();
+      expect((await send(`${url}/fails-late/${how}`)).status).to.equal(200);
+      expect(await service.exit()).to.equal(1);
+      const [line, ...others] = service.lines.filter(({ level }) => level === 'fatal');
+      expect(others).to.deep.equal([]);
+      expect(line?.msg).to.match(new RegExp(message));
+      expect(line?.err.stack).to.contain('    at ');
+      expect(service.lines.at(-1)).to.equal(line);
+    });
+
   it('starts without its database: lives, is not ready, says so once, and recovers', async () => {
     const { config } = await createDatabase();
     const wire = await createWire((await sharedPostgres()).port);

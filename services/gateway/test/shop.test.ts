@@ -98,6 +98,11 @@ describe('the shop', () => {
         .and.not.match(/node_modules|at \w+ \(/);
     });
 
+  it('says that catalog was silent, not orders', async () => {
+    toCatalog.stall();
+    expect((await post(mugs(1))).body).to.include({ status: 504, detail: 'catalog did not answer in time' });
+  });
+
   it('gives one request one id in all three logs', async () => {
     const requestId = `test-${randomUUID()}`;
     await post(mugs(1), { 'x-request-id': requestId });
