@@ -112,6 +112,36 @@ describe('the pods', () => {
       });
     }
 
+  for (const environment of ENVIRONMENTS) {
+    it(`of ${environment} say how much of the node’s disk they need and may take`, () => {
+      for (const [name, pod] of Object.entries(podSpecs(render({ environment })))) {
+        for (const { name: of, resources } of containers(pod))
+          for (const bound of [resources.requests, resources.limits])
+            expect(bound, `${name} ${of}`).to.include.keys('memory', 'ephemeral-storage');
+        const sizes = (pod.volumes ?? []).flatMap(({ emptyDir }) => emptyDir ?? []);
+        for (const size of sizes) expect(size, name).to.have.keys('sizeLimit');
+        expect(sizes.length, name).to.be.greaterThan(0);
+      }
+    });
+
+    it(`of ${environment} run as users that ${environment === 'local' ? 'own the files in the image' : 'no node has'}`, () => {
+      const pods = podSpecs(render({ environment }));
+      for (const name of NAMES.flatMap((service) => [service, `${service}-test`])) {
+        const { runAsUser, runAsGroup, fsGroup } = pods[name]?.securityContext ?? {};
+        for (const id of [runAsUser, runAsGroup, fsGroup])
+          if (environment === 'local') expect(id, name).to.equal(1000);
+          else expect(id, name).to.be.greaterThan(10_000);
+      }
+    });
+  }
+
+  it('of helm test are small, whatever the services ask for', () => {
+    const resources = { requests: { cpu: '2', memory: '4Gi' }, limits: { memory: '4Gi' } };
+    const [test] = podSpecs(render({ values: { serviceDefaults: { resources } } }))['store-test']?.containers ?? [];
+    expect(test?.resources.requests).to.include({ cpu: '10m', memory: '64Mi' });
+    expect(test?.resources.limits).to.include({ memory: '128Mi' });
+  });
+
   it('are not ended or left by their callers where somebody debugs them', () => {
     const { startupProbe, livenessProbe, readinessProbe } = container(
       render({ values: { services: { store: { debug: true } } } }),
@@ -134,12 +164,12 @@ describe('the pods', () => {
   });
 });
 
-/** Where nothing stands that says something: nulls and empty lists; an empty map only as in `emptyDir: {}`. */
+/** Where nothing stands that says something: nulls, empty lists and empty maps. */
 function junk(node: unknown, path: string): string[] {
   if (node === null || (Array.isArray(node) && node.length === 0)) return [path];
   if (typeof node !== 'object') return [];
   const entries = Object.entries(node);
-  if (entries.length === 0 && !path.endsWith('.emptyDir')) return [path];
+  if (entries.length === 0) return [path];
   return entries.flatMap(([key, value]) => junk(value, `${path}.${key}`));
 }
 

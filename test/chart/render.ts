@@ -43,12 +43,15 @@ export interface Container {
   ports?: { containerPort: number; hostPort?: number }[];
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[];
   securityContext: SecurityContext;
+  resources: Record<'requests' | 'limits', Record<string, string | number>>;
   [probe: `${string}Probe`]: { httpGet: { path: string; port: string }; failureThreshold: number } | undefined;
 }
 
 export interface SecurityContext {
   runAsNonRoot?: boolean;
   runAsUser?: number;
+  runAsGroup?: number;
+  fsGroup?: number;
   privileged?: boolean;
   allowPrivilegeEscalation?: boolean;
   readOnlyRootFilesystem?: boolean;
@@ -68,7 +71,7 @@ export interface PodSpec {
   securityContext: SecurityContext;
   initContainers?: Container[];
   containers: Container[];
-  volumes?: { name: string; secret?: SecretVolume; [type: string]: unknown }[];
+  volumes?: { name: string; secret?: SecretVolume; emptyDir?: object; [type: string]: unknown }[];
 }
 
 export interface Manifest {

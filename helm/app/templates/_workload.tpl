@@ -175,7 +175,8 @@ topologySpreadConstraints:
 {{- end }}
 volumes:
   - name: tmp
-    emptyDir: {}
+    emptyDir:
+      sizeLimit: {{ toJson $values.tmpSize }}
   {{- with include "app.databaseVolumes" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
