@@ -44,7 +44,13 @@ export interface Container {
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[];
   securityContext: SecurityContext;
   resources: Record<'requests' | 'limits', Record<string, string | number>>;
-  [probe: `${string}Probe`]: { httpGet: { path: string; port: string }; failureThreshold: number } | undefined;
+  [probe: `${string}Probe`]: Probe | undefined;
+}
+
+interface Probe {
+  httpGet: { path: string; port: string };
+  failureThreshold: number;
+  timeoutSeconds?: number;
 }
 
 export interface SecurityContext {

@@ -127,7 +127,7 @@ containers:
         containerPort: {{ $values.managementPort }}
       {{- end }}
     {{- if not $values.debug }}
-    # A minute to start; after that liveness decides.
+    # So long to start; after that liveness decides.
     startupProbe:
       httpGet:
         path: /livez
@@ -142,7 +142,7 @@ containers:
       timeoutSeconds: 2
       failureThreshold: 3
     {{- end }}
-    # Three refusals in less time than a stopping service goes on serving (8 s), however the stop came; an hour for who debugs.
+    # Three refusals in less time than a stopping service goes on serving, however the stop came; an hour for who debugs.
     readinessProbe:
       httpGet:
         path: /readyz

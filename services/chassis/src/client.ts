@@ -3,7 +3,7 @@ import { TIMEOUT_HEADER, timeForCall } from './deadline.ts';
 import { Problem } from './problem.ts';
 
 /** Pauses between attempts. A killed pod's address is handed out for a second or two more. */
-const RETRY_MS = [50, 100, 200, 400, 800, 1600];
+export const RETRY_MS = [50, 100, 200, 400, 800, 1600];
 
 export interface Call {
   method?: string;

@@ -17,10 +17,10 @@ interface Steps {
   close: number;
 }
 
-/** Together well below the pod's terminationGracePeriodSeconds of 30. */
-const SIGTERM: Steps = { drain: 8000, finish: 10_000, close: 2000 };
+/** Together well below the pod's terminationGracePeriodSeconds. */
+export const SIGTERM: Steps = { drain: 8000, finish: 10_000, close: 2000 };
 /** Together below a second, for which a developer waits at each save and Ctrl-C. */
-const SIGINT: Steps = { drain: 0, finish: 700, close: 200 };
+export const SIGINT: Steps = { drain: 0, finish: 700, close: 200 };
 
 /** Longer than a load balancer keeps idle connections (60 s is the common default), so that it is never us who close first. */
 const KEEP_ALIVE_MS = 65_000;
