@@ -4,7 +4,7 @@ import { buildBaseImages, releaseImage } from '../cluster/images.ts';
 import { argument } from '../facts/arguments.ts';
 import { readNames } from '../facts/names.ts';
 import { loadDefaults } from '../facts/values.ts';
-import { ask } from '../machine/command.ts';
+import { ask, capture } from '../machine/command.ts';
 import { Fault, run, say } from '../machine/terminal.ts';
 import { needTools } from '../machine/tools.ts';
 
@@ -16,6 +16,8 @@ run(async () => {
   needTools('helm');
   // Unlike the cluster's, the engine that builds may be on another machine.
   if (!(await ask('docker', 'info')).ok) throw new Fault('No Docker engine answers', 'Start Docker, then try again.');
+  say('== types, which the images are built without checking');
+  await capture('npm', ['run', '--silent', 'types']);
 
   await writePackage(version, registry, await releaseImages(version, registry));
   const { chart, images } = packageOf(version);

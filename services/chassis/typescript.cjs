@@ -1,31 +1,38 @@
 /**
- * Runs TypeScript in development: `node --require` this file. Strips the types, which `tsc` checks, and makes CommonJS
- * of the rest, as the build for production does. Every save waits for it: with Node's own type stripping (from 22.18
- * on) a service takes a third longer to start, and twice as long with ts-node, which loads the whole compiler.
+ * Runs TypeScript in development: `node --require` this file. Every save waits for it: with Node's own type stripping
+ * (from 22.18 on) a service takes a third longer to start, and twice as long with ts-node, which loads the whole compiler.
  */
 const { readFileSync } = require('node:fs');
-const { relative } = require('node:path');
+const { dirname, relative, resolve } = require('node:path');
 const { stripVTControlCharacters } = require('node:util');
-const { transformSync } = require('@swc/core');
-
-const options = {
-  swcrc: false,
-  jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-  module: { type: 'commonjs' },
-  sourceMaps: 'inline',
-};
+const { compile } = require('./compile.cjs');
 
 // Stack traces show the lines of the sources, as a debugger does.
 process.setSourceMapsEnabled(true);
 
 require.extensions['.ts'] = (module, filename) => {
-  const source = readFileSync(filename, 'utf8');
-  module._compile(transform(source, filename), filename);
+  const code = transform(readFileSync(filename, 'utf8'), filename);
+  module._compile(withSources(code, dirname(filename)), filename);
+};
+
+/** Node.js loads no TypeScript for import(), or by its own rules: what is imported so from the sources is loaded here. */
+function withSources(code, folder) {
+  return code.replace(
+    /\bimport\((['"])(\.{1,2}\/.*?\.ts)\1/g,
+    (_, _quote, file) => `__importSource(${JSON.stringify(resolve(folder, file))}`,
+  );
+}
+
+/** Gives what import() gives of a CommonJS module: https://nodejs.org/api/esm.html#commonjs-namespaces */
+globalThis.__importSource = async (file) => {
+  await undefined;
+  const exports = require(file);
+  return { ...exports, default: exports };
 };
 
 function transform(source, filename) {
   try {
-    return transformSync(source, { filename, ...options }).code;
+    return compile(source, filename, { sourceMaps: 'inline' }).code;
   } catch ({ message }) {
     process.stderr.write(`${describe(message, relative('', filename))}\n`);
     process.exit(1);
