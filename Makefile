@@ -11,10 +11,11 @@
 #   KEEP_SHOP  1 lets make init keep the shop
 #   KEEP       1 lets make e2e use the cluster that is there, and leave it
 #   VERSION    what make package builds, pushing the images to REGISTRY, and make deploy deploys
+#   PLATFORM   what make package builds the images for, such as linux/arm64; the Docker engine's own
 #   CONTEXT    where make deploy goes to; NAMESPACE and RELEASE (the stand's name), VALUES for more values files
 #   TIMEOUT    how long make deploy waits (5m)
 
-ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP
+ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY PLATFORM CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP
 $(foreach argument,$(ARGUMENTS),$(eval $(argument) :=))
 export $(ARGUMENTS)
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
@@ -83,7 +84,7 @@ bench-start: packages ## Time make dev from no cluster until all is ready, with 
 
 ##@ The chart
 
-package: packages ## Build images and chart for a deployment: VERSION=1.4.2 [REGISTRY=registry.example.com/team]
+package: packages ## Build images and chart for a deployment: VERSION=1.4.2 [REGISTRY=registry.example.com/team] [PLATFORM=linux/arm64]
 	@$(RUN) scripts/make/package.ts
 
 deploy: packages ## Show the changes, ask, deploy: ENV=staging VERSION=1.4.2 CONTEXT=…

@@ -1,30 +1,65 @@
 /** The services' images as they are released. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { readNames } from '../facts/names.ts';
-import { capture } from '../machine/command.ts';
+import { ask, capture } from '../machine/command.ts';
+import { Fault } from '../machine/terminal.ts';
 
 const BASE_FILE = 'services/Dockerfile';
 const RELEASE_TARGETS = ['build', 'prod'];
+/** npm's settings, with the tokens of private registries: https://docs.npmjs.com/cli/configuring-npm/npmrc */
+export const NPMRC = '.npmrc';
 
 /** What the Node.js services' Dockerfiles begin with is called so, and then by the target in services/Dockerfile. */
 export const baseImages = (): string => `${readNames().name}/node/`;
 
+/** What builds get and no image keeps, as Docker writes it: https://docs.docker.com/build/building/secrets/ */
+export const buildSecrets = (): string[] => (existsSync(NPMRC) ? [`id=npmrc,src=${resolve(NPMRC)}`] : []);
+
 const docker = (args: string[], input?: string): Promise<string> => capture('docker', args, input);
 
-/** Builds the base images of releases; they stay on this machine. @throws with Docker's words */
-export async function buildBaseImages(): Promise<void> {
-  const dockerfile = readFileSync(BASE_FILE, 'utf8');
+/**
+ * Builds the base images of releases; they stay on this machine.
+ * @param platform as Docker writes it, such as linux/arm64; empty for the engine's own
+ * @throws with Docker's words, or that this Docker has no secrets
+ */
+export async function buildBaseImages(platform: string): Promise<void> {
+  const dockerfile = await baseDockerfile();
   for (const target of RELEASE_TARGETS)
-    await docker(['build', '--target', target, '--tag', `${baseImages()}${target}`, '-'], dockerfile);
+    await build(platform, ['--target', target, '--tag', `${baseImages()}${target}`, '-'], dockerfile);
 }
 
-/** Builds a service's image and pushes it. @returns its digest @throws with Docker's words */
-export async function releaseImage(service: string, repository: string, tag: string): Promise<string> {
+/**
+ * Builds a service's image on the base images of that platform and pushes it.
+ * @returns the digest by which the registry has it
+ * @throws with Docker's words, or that the registry told no digest
+ */
+export async function releaseImage(
+  service: string,
+  repository: string,
+  tag: string,
+  platform: string,
+): Promise<string> {
   const image = `${repository}:${tag}`;
-  await docker(['build', '--file', `services/${service}/Dockerfile`, '--target', 'prod', '--tag', image, '.']);
-  await docker(['push', '--quiet', image]);
-  const digests: string[] = JSON.parse(await docker(['inspect', '--format', '{{json .RepoDigests}}', image]));
-  const own = digests.findLast((digest) => digest.startsWith(`${repository}@`));
-  if (!own) throw new Error(`Docker knows no digest of ${image}`);
-  return own.slice(repository.length + 1);
+  const secrets = buildSecrets().flatMap((secret) => ['--secret', secret]);
+  const file = `services/${service}/Dockerfile`;
+  await build(platform, [...secrets, '--file', file, '--target', 'prod', '--tag', image, '.']);
+  // Docker remembers the digests of earlier pushes as well; this one's is in what it says now.
+  const [, digest] = /\bdigest: (sha256:[0-9a-f]{64})\b/.exec(await docker(['push', image])) ?? [];
+  if (!digest) throw new Fault(`The registry told no digest of ${image}`, 'A release names its images by digest only.');
+  return digest;
+}
+
+const build = (platform: string, args: string[], input?: string): Promise<string> =>
+  docker(['build', ...(platform ? ['--platform', platform] : []), ...args], input);
+
+/** The builder of a Docker without buildx knows no mounts, which services/Dockerfile has for secrets alone. */
+async function baseDockerfile(): Promise<string> {
+  const dockerfile = readFileSync(BASE_FILE, 'utf8');
+  if ((await ask('docker', 'buildx', 'version')).ok) return dockerfile;
+  if (buildSecrets().length === 0) return dockerfile.replaceAll(/--mount=\S+\s+\\\n\s+/g, '');
+  throw new Fault(
+    `Docker's buildx is missing, which gives ${NPMRC} to builds`,
+    'Install it: https://docs.docker.com/go/buildx/',
+  );
 }

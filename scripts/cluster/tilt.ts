@@ -4,12 +4,14 @@
  * What is wrong is an answer as well, as `fault`: Tilt would hide the words of a program that fails among its own.
  */
 import { existsSync } from 'node:fs';
+import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { snapshotChart } from '../chart/snapshot.ts';
 import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
 import { inspectorPort } from '../facts/ports.ts';
-import { loadValues, type ServiceValues, valuesFile, valuesFiles } from '../facts/values.ts';
+import { CHART, loadValues, type ServiceValues, valuesFile } from '../facts/values.ts';
 import { upgradeFlags } from '../machine/tools.ts';
-import { baseImages } from './images.ts';
+import { baseImages, buildSecrets, NPMRC } from './images.ts';
 
 interface Settings {
   environment: string;
@@ -36,7 +38,7 @@ const { values, positionals: selected } = parseArgs({
   options: { environment: { type: 'string', default: 'local' }, debug: { type: 'boolean', default: false } },
 });
 // Whatever comes of it: Tilt asks again when one of these changes.
-const files = [CLUSTER_FILE, NAMESPACE_FILE, ...valuesFiles(values.environment)];
+const files = [CLUSTER_FILE, NAMESPACE_FILE, CHART, NPMRC];
 facts({ ...values, selected })
   .catch(({ message }: Error) => ({ fault: message }))
   .then((answer) => console.log(JSON.stringify({ files, ...answer })));
@@ -44,19 +46,22 @@ facts({ ...values, selected })
 /** @throws with a sentence when the environment or a service is unknown, or a needed service is off */
 async function facts({ environment, selected, debug }: Settings): Promise<object> {
   const { context, namespace, release } = readNames();
+  const chart = snapshotChart();
   const { services, postgresql } = loadValues(environment, selected);
   const all = Object.entries(services);
   const enabled = all.filter(([, { enabled }]) => enabled);
   return {
-    ...{ context, namespace, release },
+    ...{ context, namespace, release, chart },
     baseImages: baseImages(),
+    buildSecrets: buildSecrets(),
+    npmrc: existsSync(NPMRC) ? NPMRC : null,
     services: enabled.map(([name, { image, port }]): Row => {
       const inspector = debug && isNode(name) ? inspectorPort(port) : null;
       return { name, image: image.repository, port, isNode: isNode(name), inspector };
     }),
     hasDatabase: postgresql.enabled,
     helmFlags: [
-      `--values=${valuesFile(environment)}`,
+      `--values=${chart}/${relative(CHART, valuesFile(environment))}`,
       ...(await upgradeFlags()),
       ...(selected.length > 0 ? selectionFlags(all) : []),
       ...enabled.flatMap(([name]) => imageFlags(name)),

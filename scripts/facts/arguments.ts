@@ -3,7 +3,7 @@
  * they are taken out of the environment, where children would take such names as ENV or DEBUG for theirs.
  */
 const NAMES = [
-  ...['ENV', 'SERVICES', 'MODE', 'YES', 'DEBUG', 'NAME', 'DATABASE', 'VERSION', 'REGISTRY'],
+  ...['ENV', 'SERVICES', 'MODE', 'YES', 'DEBUG', 'NAME', 'DATABASE', 'VERSION', 'REGISTRY', 'PLATFORM'],
   ...['CONTEXT', 'NAMESPACE', 'RELEASE', 'VALUES', 'TIMEOUT', 'KEEP_SHOP', 'KEEP'],
 ] as const;
 export type ArgumentName = (typeof NAMES)[number];

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
 import { readNames } from '../../scripts/facts/names.ts';
+import { CHART } from '../../scripts/facts/values.ts';
 import { container, type Manifest, parseManifests } from '../chart/render.ts';
 import { type Copy, VALUES } from '../setup/copy.ts';
 import { fixtureCopy } from '../setup/fixture.ts';
@@ -14,14 +15,14 @@ import { needsTools } from '../setup/needs.ts';
 interface Row {
   Name: string;
   DeployTarget: {
-    applyCmd?: { args: string[] };
+    applyCmd?: { args: string[]; env: string[] };
     portForwardTemplateSpec?: { forwards: { localPort: number; containerPort: number }[] };
   };
   ImageTargets: {
     selector: string;
     overrideCommand?: object;
     LiveUpdateSpec: { syncs?: object[] };
-    BuildDetails: { target?: string; contextIgnores: { patterns?: string[] }[] };
+    BuildDetails: { target?: string; secrets?: string[]; contextIgnores: { patterns?: string[] }[] };
   }[];
 }
 
@@ -123,9 +124,48 @@ describe('the Tiltfile', () => {
     expect(evaluate('--environment', 'moon').error).to.contain('There is no environment moon. There are: local');
   });
 
-  it('is read again when the values or the names change', () => {
-    const files = ['cluster/ctlptl.yaml', 'cluster/namespace.yaml', VALUES, 'helm/app/values-staging.yaml'];
+  it('is read again when the chart, the names or the tokens change', () => {
+    const files = ['cluster/ctlptl.yaml', 'cluster/namespace.yaml', CHART, '.npmrc'];
     expect(evaluate('--environment', 'staging').files).to.include.members(files.map((file) => fixture.at(file)));
+  });
+
+  describe('gives helm the chart', () => {
+    const chart = (): string | undefined =>
+      row('release').DeployTarget.applyCmd?.env.find((it) => it.startsWith('CHART='));
+
+    it('as it was read, whatever is changed while images are built', () => {
+      const values = fixture.read(VALUES);
+      const before = chart();
+      const folder = before?.replace('CHART=', '') ?? '';
+      fixture.write(VALUES, `${values}\n`);
+      expect(chart()).to.not.equal(before);
+      expect(fixture.read(`${folder}/values.yaml`)).to.equal(values);
+      fixture.write(VALUES, values);
+      expect(chart()).to.equal(before);
+    });
+  });
+
+  describe('with tokens of private registries', () => {
+    before(() => fixture.write('.npmrc', '//npm.example.com/:_authToken=token'));
+    after(() => fixture.remove('.npmrc'));
+
+    it('gives them to builds as a secret', () => {
+      for (const environment of ['local', 'staging'])
+        for (const name of ['front', 'store']) {
+          const secrets = imagesOf(name, '--environment', environment).map(({ BuildDetails }) => BuildDetails.secrets);
+          expect(secrets).to.deep.include([`id=npmrc,src=${fixture.at('.npmrc')}`]);
+        }
+    });
+
+    it('gives them to the pods of the local cluster alone', () => {
+      expect(evaluate().names).to.include('npmrc');
+      expect(evaluate('--environment', 'staging').names).to.not.include('npmrc');
+    });
+  });
+
+  it('gives no secret where there is none', () => {
+    expect(evaluate().names).to.not.include('npmrc');
+    expect(imagesOf('front').flatMap(({ BuildDetails }) => BuildDetails.secrets ?? [])).to.deep.equal([]);
   });
 
   describe('with debuggers', () => {
