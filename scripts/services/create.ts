@@ -42,8 +42,9 @@ function create(name: string, port: number, templates: Template[]): void {
   const image = { repository: `${readNames().name}/${name}` };
   addEntry(VALUES, name, { port, image, ...(templates.includes('database') && { database: { enabled: true } }) });
   addEntry(LOCAL_VALUES, name, { service: { nodePort: nodePortOf(port) ?? 0 } });
-  install();
   format(folder(name));
+  // Last: Tilt forgets a change of the release, as new values are, when a live update, as a new lockfile is, meets it.
+  install();
 }
 
 function orTakeBack(name: string, work: () => void): void {

@@ -1,4 +1,5 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { expect } from 'chai';
 import { helm, kubectl } from '../../scripts/cluster/commands.ts';
 import { readNames } from '../../scripts/facts/names.ts';
@@ -12,6 +13,11 @@ import { inFixture, podUid, Tilt } from './setup.ts';
 
 const FRONT = 'http://localhost:8080';
 const STORE = 'http://localhost:8081';
+
+/** What Tilt was at its end; `tilt snapshot view` shows it. Kept where CI finds it. */
+const SNAPSHOT = resolve('dist/tilt-snapshot.json');
+/** The images of all services are built anew when the lockfile changes. */
+const BUILDS_MS = 600_000;
 
 const { context, namespace, node, release } = readNames();
 
@@ -55,10 +61,7 @@ describe('the stand, in the cluster', function () {
 
   it('serves a save from the same pod', async () => {
     tilt = new Tilt();
-    await eventually(
-      'tilt watches',
-      async () => (await ask('tilt', 'wait', '--for=condition=Ready', 'uiresource/front', '--timeout=1s')).ok,
-    );
+    await eventually('tilt watches', () => isReady('front'));
     const uid = await podUid('front');
     const route = "= express();\n  app.get('/saved', (_req, res) => { res.json({ saved: true }); });";
     await whileEdited(
@@ -124,13 +127,26 @@ describe('the stand, in the cluster', function () {
   it('switches a service off and on again beside one that keeps running', async () => {
     const uid = await podUid('store');
     await capture('tilt', ['args', '--', 'store']);
-    const objects = ['get', 'all,serviceaccounts', '--selector', 'app.kubernetes.io/name=front', '--output', 'name'];
-    await eventually('all of its objects are gone', async () => (await inStand(...objects)) === '');
+    await eventually('all of its objects are gone', async () => (await objectsOf('front')) === '');
 
     await capture('tilt', ['args', '--clear']);
     await eventually('front answers', keptItems);
+    await eventually('its row is green', () => isReady('front'));
     expect(await podUid('store')).to.equal(uid);
   });
+
+  for (const settings of [[], ['DATABASE=1']])
+    it(`takes up and lets go ${['a new service', ...settings].join(' with ')}; no pod and no row fails`, async () => {
+      await capture('make', ['new-service', 'NAME=payments', ...settings]);
+      await eventually('its row is green', () => isReady('payments'), BUILDS_MS);
+      expect(await faultsOf('payments')).to.equal('');
+
+      await capture('make', ['remove-service', 'NAME=payments', 'YES=1']);
+      await eventually('all of its objects are gone', async () => (await objectsOf('payments')) === '', BUILDS_MS);
+      await eventually('the release is green', () => isReady('release'));
+      expect(await faultsOf('release')).to.equal('');
+      expect(await inStand('get', 'events', '--field-selector=reason=Failed', '--output', 'name')).to.equal('');
+    });
 
   it('keeps the data through make down and tilt ci', async () => {
     const before = await keptItems();
@@ -148,9 +164,23 @@ describe('the stand, in the cluster', function () {
   });
 });
 
-const tiltCi = (): Promise<string> => capture('tilt', ['ci', '--context', context, '--timeout', '10m']);
+async function tiltCi(): Promise<void> {
+  mkdirSync(dirname(SNAPSHOT), { recursive: true });
+  await capture('tilt', ['ci', '--context', context, '--timeout', '10m', '--output-snapshot-on-exit', SNAPSHOT]);
+}
 
 const inStand = (...args: string[]): Promise<string> => kubectl(namespace, args);
+
+const objectsOf = (service: string): Promise<string> =>
+  inStand('get', 'all,serviceaccounts', '--selector', `app.kubernetes.io/name=${service}`, '--output', 'name');
+
+/** Whether Tilt shows a row in green. */
+const isReady = async (row: string): Promise<boolean> =>
+  (await ask('tilt', 'wait', '--for=condition=Ready', `uiresource/${row}`, '--timeout=1s')).ok;
+
+/** What went wrong in a row, also when it is green again. */
+const faultsOf = (row: string): Promise<string> =>
+  capture('tilt', ['get', 'uiresource', row, '--output', 'jsonpath={.status.buildHistory[*].error}']);
 
 /** The names of store's items, through front; undefined while there is no answer. */
 const keptItems = async (): Promise<string[] | undefined> =>
