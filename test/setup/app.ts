@@ -1,6 +1,7 @@
 import { openDatabase } from '@stand/chassis/database';
 import { createHealth, type Health } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
+import { createServer } from '@stand/chassis/server';
 import type { Express } from 'express';
 import type { Pool } from 'pg';
 import { pino } from 'pino';
@@ -22,7 +23,8 @@ export interface AppWithDatabase extends App {
 /** A service's app in this process, on a free port. */
 export async function startApp(create: (given: { logger: Logger; health: Health }) => Express): Promise<App> {
   const { logger, lines } = recordLogs();
-  return { ...(await listen(create({ logger, health: createHealth({ logger }) }))), lines };
+  const app = create({ logger, health: createHealth({ logger }) });
+  return { ...(await listen(createServer(app, logger))), lines };
 }
 
 export async function startAppWithDatabase(
@@ -32,7 +34,7 @@ export async function startAppWithDatabase(
   const { logger, lines } = recordLogs();
   const { pool, check, close: closeDatabase } = openDatabase(config, logger);
   const health = createHealth({ logger, check });
-  const running = await listen(create({ pool, logger, health }));
+  const running = await listen(createServer(create({ pool, logger, health }), logger));
   const close = async (): Promise<void> => {
     await running.close();
     await closeDatabase();

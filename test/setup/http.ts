@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,9 +9,9 @@ export interface Running {
   close(): Promise<void>;
 }
 
-/** Serves an app on a free port. */
-export async function listen(app: RequestListener, port = 0, host = '127.0.0.1'): Promise<Running> {
-  const server = createServer(app).listen(port, host);
+/** Serves an app, or starts a server, on a free port. */
+export async function listen(app: RequestListener | Server, port = 0, host = '127.0.0.1'): Promise<Running> {
+  const server = (app instanceof Server ? app : createServer(app)).listen(port, host);
   await once(server, 'listening');
   const address = server.address() as AddressInfo;
   return {

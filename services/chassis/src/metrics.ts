@@ -46,6 +46,12 @@ export function statusOf(res: ServerResponse): number {
   return res.err ? Math.max(res.statusCode, 500) : 499;
 }
 
+/** Counts what was answered, but never became a request. */
+export async function countRefusal(status: number): Promise<void> {
+  const { duration } = await metrics();
+  duration.observe({ method: 'none', route: 'none', status }, 0);
+}
+
 /** Prometheus' text format. */
 export const serveMetrics: RequestHandler = async (_req, res) => {
   const { registry } = await metrics();

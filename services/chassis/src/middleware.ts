@@ -4,11 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import express, { type Express, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
 import { pinoHttp } from 'pino-http';
+import { jsonBody } from './body.ts';
 import { keepDeadline } from './deadline.ts';
 import type { Health } from './health.ts';
 import type { Logger } from './logger.ts';
 import { measureRequests, statusOf } from './metrics.ts';
-import { notFound, problemHandler } from './problem.ts';
+import { notFound, Problem, problemHandler } from './problem.ts';
 
 const PROBES = ['/livez', '/readyz', '/metrics'];
 
@@ -30,10 +31,9 @@ export function chassis({ logger, health }: Given): Router {
   });
   router.use(logRequests(logger, health.port === undefined ? PROBES : []));
   if (health.port === undefined) router.use(health.router);
-  router.use(measureRequests);
+  router.use(measureRequests, wantHost);
   router.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: { directives: contentPolicy } }));
-  router.use(express.json({ limit: '100kb' }));
-  router.use(keepDeadline);
+  router.use(jsonBody, keepDeadline);
   return router;
 }
 
@@ -59,6 +59,12 @@ function logRequests(logger: Logger, silent: string[]): RequestHandler {
     serializers: { req: ({ method, url }) => ({ method, url }), res: ({ raw }) => ({ statusCode: statusOf(raw) }) },
   });
 }
+
+/** HTTP/1.1 demands it (RFC 9112, 3.2). */
+const wantHost: RequestHandler = (req, _res, next) => {
+  if (req.httpVersion === '1.1' && req.headers.host === undefined) throw new Problem(400, 'The Host header is missing');
+  next();
+};
 
 /** Only from here, and plain HTTP allowed: TLS and its headers are the ingress's business. */
 const contentPolicy = { defaultSrc: ["'self'"], upgradeInsecureRequests: null };

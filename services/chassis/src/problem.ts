@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http';
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 import * as v from 'valibot';
 import { toError } from './fault.ts';
 import { outageOf } from './outage.ts';
@@ -47,9 +47,35 @@ function cut(text: string, length: number): string {
   return (text.length > length ? `${text.slice(0, length - 1)}…` : text).toWellFormed();
 }
 
-export const notFound: RequestHandler = (req) => {
-  throw new Problem(404, `There is no ${req.method} ${req.path}`);
+/** The last but one middleware: 404, or 405 where other methods have a route; OPTIONS says which. */
+export const notFound: RequestHandler = (req, res, next) => {
+  const methods = new Set(methodsAt(req.app.router.stack as unknown as Layer[], req.path));
+  // A route for this very method may have said next().
+  if (methods.size === 0 || methods.has(req.method)) throw new Problem(404, `There is no ${req.method} ${req.path}`);
+  // Express answers it with Allow when nobody else does.
+  if (req.method === 'OPTIONS') return next('router');
+  res.set('allow', [...methods].join(', '));
+  throw new Problem(405, `There is no ${req.method} ${req.path}, but ${[...methods].join(', ')}`);
 };
+
+/** What Express keeps of a route, or of a router and where it is mounted. */
+interface Layer {
+  route?: { methods: Record<string, boolean> };
+  handle: { stack?: Layer[] };
+  match(path: string): { path: string } | false;
+}
+
+/** The methods of all routes with this path. Express looks for path and method at once, and knows only of no route. */
+function methodsAt(stack: Layer[], path: string): string[] {
+  return stack.flatMap((layer) => {
+    const match = layer.match(path);
+    if (!match) return [];
+    if (!layer.route) return methodsAt(layer.handle.stack ?? [], path.slice(match.path.length) || '/');
+    // Express notes route.all() as _all.
+    const methods = Object.keys(layer.route.methods).flatMap((name) => (name === '_all' ? [] : name.toUpperCase()));
+    return methods.includes('GET') ? [...methods, 'HEAD'] : methods;
+  });
+}
 
 /**
  * The last middleware: whatever went wrong leaves as problem details, and only our own words reach the caller. The
@@ -65,24 +91,36 @@ export const problemHandler: ErrorRequestHandler = (error, req, res, _next) => {
   }
   if (problem.status >= 500 || res.headersSent) res.err = toError(error);
   if (res.headersSent) res.destroy();
-  else sendProblem(res, problem, req.id);
+  else sendProblem(res, problem);
 };
 
-function sendProblem(res: Response, { status, detail, extensions }: Problem, requestId: unknown): void {
-  if (status === 503) res.set('retry-after', '1');
+/** Answers with a problem, under the id that the request has got. */
+export function sendProblem(res: ServerResponse, problem: Problem): void {
+  const { status, headers, body } = render(problem, res.getHeader('x-request-id'));
+  res.writeHead(status, headers).end(body);
+}
+
+/** Status, headers and body of an answer. */
+export function render({ status, detail, extensions }: Problem, requestId: unknown) {
   const core = { type: 'about:blank', title: STATUS_CODES[status], status, detail: cut(detail, MAX_DETAIL), requestId };
   const whole = JSON.stringify({ ...core, ...extensions });
   const body = Buffer.byteLength(whole) > MAX_BYTES ? JSON.stringify(core) : whole;
-  res.status(status).type('application/problem+json').send(body);
+  const headers = {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    ...(status === 503 && { 'retry-after': '1' }),
+  };
+  return { status, headers, body };
 }
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  const { status, expose, type } = error as { status?: number; expose?: boolean; type?: string };
+  const { status = 500, expose, type } = error as { status?: number; expose?: boolean; type?: string };
   if (type === 'entity.parse.failed') return new Problem(400, 'The body is not valid JSON');
   if (type === 'entity.too.large') return new Problem(413, 'The body is larger than 100 kB');
-  if (status && status < 500 && expose) return new Problem(status, (error as Error).message);
   if (status === 400) return new Problem(400, 'The request is malformed');
+  if (status >= 400 && status < 500)
+    return new Problem(status, expose ? (error as Error).message : `${STATUS_CODES[status]}`);
   const outage = outageOf(error);
   if (outage) return new Problem(503, `The database is ${outage} at the moment`);
   return new Problem(500, 'Something went wrong on our side');

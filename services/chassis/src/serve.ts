@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Express } from 'express';
@@ -6,6 +6,7 @@ import { Fault, toError } from './fault.ts';
 import { explain, type Health } from './health.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { management } from './middleware.ts';
+import { createServer } from './server.ts';
 
 /** How long each step of a stop takes at most, in ms. */
 interface Steps {
@@ -21,9 +22,6 @@ interface Steps {
 export const SIGTERM: Steps = { drain: 8000, finish: 10_000, close: 2000 };
 /** Together below a second, for which a developer waits at each save and Ctrl-C. */
 export const SIGINT: Steps = { drain: 0, finish: 700, close: 200 };
-
-/** Longer than a load balancer keeps idle connections (60 s is the common default), so that it is never us who close first. */
-const KEEP_ALIVE_MS = 65_000;
 
 interface Service {
   app: Express;
@@ -54,21 +52,21 @@ export function run(name: string, start: (logger: Logger) => void): void {
  * runs, close, exit 0. SIGINT, from a keyboard or nodemon: the same within a second. Neither waits for what hangs.
  */
 export function serve({ app, port, logger, health, close = async () => {} }: Service): Server {
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
+  let inFlight = 0;
+  const server = createServer((req, res) => {
+    inFlight++;
+    res.once('close', () => {
+      inFlight--;
+      closeWhenIdle();
+    });
+    app(req, res);
+  }, logger);
   const closed = new Promise((resolve) => server.once('close', resolve));
   /** Also those that a request has upgraded, which the server no longer knows. */
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-  });
-  let inFlight = 0;
-  server.on('request', (_req, res) => {
-    inFlight++;
-    res.once('close', () => {
-      inFlight--;
-      closeWhenIdle();
-    });
   });
 
   /** Ends the connections that are left, such as a browser's spare ones, which have sent nothing yet. */
@@ -101,7 +99,7 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
   listen(server, port, logger, () => {
     if (health.port === undefined) return logger.info({ port: portOf(server) }, 'listening');
     // Ends with the process: probes are asked while it stops, too.
-    const probes = createServer(management({ logger, health }));
+    const probes = createServer(management({ logger, health }), logger);
     listen(probes, health.port, logger, () =>
       logger.info({ port: portOf(server), managementPort: portOf(probes) }, 'listening'),
     );

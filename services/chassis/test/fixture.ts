@@ -36,6 +36,7 @@ export function createFixture({ logger, health, pool }: { logger: Logger; health
     await pool?.connect();
     res.json({ lent: true });
   });
+  app.get('/large', (_req, res) => res.json({ text: 'x'.repeat(10_000) }));
   app.get('/query', async (req, res) => res.json((await pool?.query(String(req.query.sql)))?.rows));
   app.post('/echo', (req, res) => res.json(parse(Echo, req.body)));
   app.get('/throws', () => {

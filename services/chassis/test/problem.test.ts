@@ -24,7 +24,23 @@ describe('an answer that is an error', () => {
 
   it('is 404 on an unknown route', async () => {
     expectProblem(await get('/nowhere'), 404, 'There is no GET /nowhere');
-    expectProblem(await send(`${app.url}/echo`, { method: 'DELETE' }), 404, 'There is no DELETE /echo');
+    expectProblem(await send(`${app.url}/things`, { method: 'DELETE' }), 404, 'There is no DELETE /things');
+  });
+
+  it('is 405 with Allow where the path has a route for other methods; OPTIONS asks for them', async () => {
+    for (const [method, path, allow] of [
+      ['DELETE', '/echo', 'POST'],
+      ['GET', '/echo', 'POST'],
+      ['POST', '/things/1', 'GET, HEAD'],
+      ['PATCH', '/livez', 'GET, HEAD'],
+    ] as const) {
+      const answer = await send(app.url + path, { method });
+      expectProblem(answer, 405, `There is no ${method} ${path}, but ${allow}`);
+      expect(answer.headers.get('allow')).to.equal(allow);
+      const options = await send(app.url + path, { method: 'OPTIONS' });
+      expect([options.status, options.headers.get('allow')]).to.deep.equal([200, allow]);
+    }
+    expectProblem(await send(`${app.url}/nowhere`, { method: 'OPTIONS' }), 404, 'There is no OPTIONS /nowhere');
   });
 
   it('is 400 when the body is not JSON', async () => {
@@ -88,9 +104,25 @@ describe('an answer that is an error', () => {
     for (const { text } of [path, problem]) expect(Buffer.byteLength(text)).to.be.below(16 * 1024);
   });
 
-  it('is 400 when there is no body, or none that says it is JSON', async () => {
+  it('is 400 when the body is nested too deep for those who read it', async () => {
+    for (const levels of [101, 5000, 50_000])
+      expectProblem(await post('['.repeat(levels) + ']'.repeat(levels)), 400, /^The body is nested deeper than 100/);
+    expectProblem(await post('['.repeat(100) + ']'.repeat(100)), 400, /^text: /);
+  });
+
+  it('is 400 when there is no body, 415 when there is one that does not say it is JSON', async () => {
     expectProblem(await post(undefined), 400, /^body: /);
-    expectProblem(await post('{"text":"","list":[]}', { 'content-type': 'text/plain' }), 400, /^body: /);
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', 'json', ''])
+      expectProblem(await post('{"text":"","list":[]}', { 'content-type': type }), 415, /^The body must be JSON/);
+  });
+
+  it('minds no body where the route wants none', async () => {
+    const { status } = await send(`${app.url}/nowhere`, {
+      method: 'POST',
+      body: 'x',
+      headers: { 'content-type': 'text/plain' },
+    });
+    expect(status).to.equal(404);
   });
 
   it('is 415 when the body is in a charset or packing that nobody knows', async () => {
