@@ -49,13 +49,15 @@ function cut(text: string, length: number): string {
 
 /** The last but one middleware: 404, or 405 where other methods have a route; OPTIONS says which. */
 export const notFound: RequestHandler = (req, res, next) => {
+  // A HEAD is answered as its GET would be, to the length (RFC 9110, 8.6).
+  const what = `There is no ${req.method === 'HEAD' ? 'GET' : req.method} ${req.path}`;
   const methods = new Set(methodsAt(req.app.router.stack as unknown as Layer[], req.path));
   // A route for this very method may have said next().
-  if (methods.size === 0 || methods.has(req.method)) throw new Problem(404, `There is no ${req.method} ${req.path}`);
+  if (methods.size === 0 || methods.has(req.method)) throw new Problem(404, what);
   // Express answers it with Allow when nobody else does.
   if (req.method === 'OPTIONS') return next('router');
   res.set('allow', [...methods].join(', '));
-  throw new Problem(405, `There is no ${req.method} ${req.path}, but ${[...methods].join(', ')}`);
+  throw new Problem(405, `${what}, but ${[...methods].join(', ')}`);
 };
 
 /** What Express keeps of a route, or of a router and where it is mounted. */
