@@ -55,7 +55,7 @@ export async function send(url: string, { method = 'GET', headers, body }: Sent 
     headers: answer.headers,
     type,
     text,
-    body: type?.includes('json') && JSON.parse(text),
+    body: type?.includes('json') && text !== '' && JSON.parse(text),
   };
 }
 

@@ -20,11 +20,11 @@ type Sending = RequestInit & { headers: Record<string, string> };
 /** Another service, by the address that the environment gives. */
 export class ServiceClient {
   readonly name: string;
-  readonly #url: string;
+  readonly url: string;
 
   constructor(name: string, url: string) {
     this.name = name;
-    this.#url = url;
+    this.url = url;
   }
 
   /**
@@ -33,7 +33,7 @@ export class ServiceClient {
    * @throws {Problem} 503 when the service can't be reached, 504 when it doesn't answer in time
    */
   async call(path: string, { method = 'GET', headers, body, requestId, idempotent }: Call): Promise<Response> {
-    const init = {
+    const init: Sending = {
       method,
       headers: {
         ...headers,
@@ -41,10 +41,12 @@ export class ServiceClient {
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
+      // A redirect is an answer like others: only the caller knows where it may go.
+      redirect: 'manual',
     };
     const repeatable = idempotent ?? ['GET', 'HEAD', 'PUT', 'DELETE'].includes(method);
     const end = performance.now() + timeForCall();
-    return this.#send(`${this.#url}${path}`, init, end, repeatable ? RETRY_MS : []);
+    return this.#send(`${this.url}${path}`, init, end, repeatable ? RETRY_MS : []);
   }
 
   async #send(url: string, init: Sending, end: number, [pause, ...pauses]: number[]): Promise<Response> {

@@ -32,7 +32,7 @@ export function chassis({ logger, health }: Given): Router {
   router.use(logRequests(logger, health.port === undefined ? PROBES : []));
   if (health.port === undefined) router.use(health.router);
   router.use(measureRequests, wantHost);
-  router.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: { directives: contentPolicy } }));
+  router.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy }));
   router.use(jsonBody, keepDeadline);
   return router;
 }
@@ -66,8 +66,17 @@ const wantHost: RequestHandler = (req, _res, next) => {
   next();
 };
 
-/** Only from here, and plain HTTP allowed: TLS and its headers are the ingress's business. */
-const contentPolicy = { defaultSrc: ["'self'"], upgradeInsecureRequests: null };
+/** What our pages need: files from here. Plain HTTP is allowed: TLS and its headers are the ingress's business. */
+const contentSecurityPolicy = {
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'self'"],
+    objectSrc: ["'none'"],
+    baseUri: ["'none'"],
+    formAction: ["'self'"],
+    frameAncestors: ["'self'"],
+  },
+};
 
 /** The caller's id where it is a sane one, so that one id follows a request through all services; else a new one. */
 function requestId(req: IncomingMessage, res: ServerResponse): string {

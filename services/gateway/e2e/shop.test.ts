@@ -55,9 +55,12 @@ describe('the shop in production', function () {
     await trial?.end();
   });
 
-  it('shows the products on the page', async () => {
+  it('shows the products on the page, and asks for nothing that its content policy forbids', async () => {
+    const errors: string[] = [];
+    page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
     await page.goto(trial.url('gateway'));
     await page.getByTestId('product').first().waitFor();
+    expect(errors).to.deep.equal([]);
     expect(await page.getByTestId('product').count()).to.equal(2);
   });
 

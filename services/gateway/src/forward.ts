@@ -7,17 +7,22 @@ export function forward(service: ServiceClient | undefined, prefix: string): Req
   return async (req, res) => {
     if (!service) throw new Problem(503, 'This part of the shop is switched off');
     const key = req.get('idempotency-key');
-    const answer = await service.call(targetOf(req, prefix), {
-      method: req.method,
+    const target = targetOf(req, prefix);
+    const answer = await service.call(target, {
+      // A HEAD is asked as GET: only from the body follows what a GET's headers are. Express leaves the body out.
+      method: req.method === 'HEAD' ? 'GET' : req.method,
       headers: key === undefined ? {} : { 'idempotency-key': key },
       body: req.method === 'POST' ? req.body : undefined,
       requestId: req.id,
-      idempotent: req.method === 'GET' || key !== undefined,
+      idempotent: req.method !== 'POST' || key !== undefined,
     });
     for (const name of ['content-type', 'retry-after']) {
       const value = answer.headers.get(name);
       if (value) res.set(name, value);
     }
+    const location = answer.headers.get('location');
+    if (location && URL.canParse(location, service.url))
+      res.set('location', publicLocation(location, target, service, prefix));
     res.status(answer.status).send(Buffer.from(await answer.arrayBuffer()));
   };
 }
@@ -30,4 +35,11 @@ function targetOf({ path, originalUrl }: Request, prefix: string): string {
   const target = path.slice(prefix.length);
   if (new URL(target, 'http://service').pathname !== target) throw new Problem(404, `There is no ${path}`);
   return target + (/\?.*/.exec(originalUrl)?.[0] ?? '');
+}
+
+/** Where a Location leads by way of the gateway; one that leads elsewhere stays. */
+function publicLocation(location: string, target: string, { url }: ServiceClient, prefix: string): string {
+  const base = new URL(`${url}/`).href;
+  const { href } = new URL(location, url + target);
+  return href.startsWith(base) ? `${prefix}/${href.slice(base.length)}` : location;
 }

@@ -47,10 +47,13 @@ describe('gateway', () => {
 
     it('comes with the headers that keep foreign scripts and frames out', async () => {
       const { headers } = await get('/');
-      expect(headers.get('content-security-policy'))
-        .to.contain("default-src 'self'")
-        .and.not.contain('upgrade-insecure');
-      expect(headers.get('content-security-policy')).to.contain("frame-ancestors 'self'");
+      expect(headers.get('content-security-policy')?.split(';')).to.have.members([
+        "default-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+      ]);
       expect(headers.get('x-content-type-options')).to.equal('nosniff');
       expect(headers.get('x-frame-options')).to.equal('SAMEORIGIN');
       expect([headers.get('x-powered-by'), headers.get('strict-transport-security')]).to.deep.equal([null, null]);
@@ -102,6 +105,59 @@ describe('gateway', () => {
       const answer = await post({});
       expect(answer).to.deep.include({ status: 503, type: headers['content-type'], text: orders.answer.body });
       expect(answer.headers.get('retry-after')).to.equal('7');
+    });
+
+    it('says by its own address where what was made is', async () => {
+      for (const [location, expected] of [
+        ['/orders/7', '/api/orders/7'],
+        ['7?a=1', '/api/7?a=1'],
+        [`http://127.0.0.1:${toOrders.port}/orders/7`, '/api/orders/7'],
+        ['https://pay.example.com/7', 'https://pay.example.com/7'],
+        ['//example.com/7', '//example.com/7'],
+        ['http://[', null],
+      ] as const) {
+        orders.answer = { ...orders.answer, status: 201, headers: { location } };
+        expect((await post({})).headers.get('location')).to.equal(expected);
+      }
+    });
+
+    it('hands a redirect on and does not follow it', async () => {
+      const stranger = await startStub();
+      const locations = ['/orders/7', stranger.url];
+      for (const location of locations) {
+        orders.answer = { status: 307, headers: { location }, body: '' };
+        const { text } = await sendRaw(
+          gateway.port,
+          'GET /api/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+        );
+        expect(text).to.match(/^HTTP\/1\.1 307 /);
+        expect(text).to.contain(`location: ${location === stranger.url ? location : '/api/orders/7'}\r\n`);
+      }
+      await stranger.close();
+      expect([orders.requests.length, stranger.requests.length]).to.deep.equal([locations.length, 0]);
+    });
+
+    it('answers HEAD with the headers of GET and no body', async () => {
+      orders.answer = { ...orders.answer, body: '{"orders":[]}' };
+      for (const path of ['/api/orders', '/api/status', '/shop.js', '/api/orders/%2e%2e']) {
+        const [head, got] = [await send(gateway.url + path, { method: 'HEAD' }), await get(path)];
+        const same = ({ status, headers }: Answer): unknown => ({
+          status,
+          headers: [...headers].filter(([name]) => !/^(connection|date|keep-alive|x-request-id)$/.test(name)),
+        });
+        expect(same(head)).to.deep.equal(same(got));
+        expect([head.text, got.headers.get('content-length')]).to.deep.equal(['', `${Buffer.byteLength(got.text)}`]);
+      }
+    });
+
+    it('refuses a body that does not say it is JSON', async () => {
+      expect((await post('a=1', { 'content-type': 'application/x-www-form-urlencoded' })).status).to.equal(415);
+      expect(orders.requests).to.deep.equal([]);
+    });
+
+    it('refuses a body that is nested deeper than it can write', async () => {
+      expect((await post(`{"items":${'['.repeat(5000)}${']'.repeat(5000)}}`)).status).to.equal(400);
+      expect(orders.requests).to.deep.equal([]);
     });
 
     it('refuses a body that is not JSON itself', async () => {

@@ -22,6 +22,8 @@ describe('NAME', () => {
     const page = await send(`${app.url}/`);
     expect(page).to.include({ status: 200, text: readFileSync('services/NAME/public/index.html', 'utf8') });
     expect(page.headers.get('content-type')).to.contain('text/html');
+    // The content policy of the chassis lets only files from here be used.
+    expect(page.text).to.not.match(/<script(?![^>]*src)|<style|style=|\son\w+=|(src|href)="(https?:|data:|\/\/)/);
   });
 
   it('answers 404 to what it does not know', async () => {
