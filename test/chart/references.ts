@@ -52,9 +52,9 @@ function urls(manifest: Manifest): string[] {
     .flatMap(({ name, value }) => (name.endsWith('_URL') && value ? [value] : []));
 }
 
-/** What stands under these keys, wherever they are. */
+/** What stands under these keys, wherever they are, but not in what is optional, which may point to nothing. */
 function valuesAt<Value>(node: unknown, ...keys: string[]): Value[] {
-  if (node === null || typeof node !== 'object') return [];
+  if (node === null || typeof node !== 'object' || ('optional' in node && node.optional)) return [];
   return Object.entries(node).flatMap(([key, value]) =>
     keys.includes(key) ? [value as Value] : valuesAt<Value>(value, ...keys),
   );
