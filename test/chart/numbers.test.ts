@@ -33,7 +33,7 @@ describe('a number that stands twice', () => {
       `which is the port + ${(nodePortOf(firstPort) ?? 0) - firstPort}`,
     ])
       expect(read('docs/other-languages.md')).to.contain(sentence);
-    expect(read('test/fixtures/services/clock/server.py')).to.contain(`DRAIN_SECONDS = ${seconds(SIGTERM.drain)} `);
+    expect(read('test/fixtures/services/clock/server.py')).to.contain(`signal.SIGTERM: (${seconds(SIGTERM.drain)}, `);
     const retried = total(...RETRY_MS);
     expect(read('docs/operations.md')).to.contain(`another attempt for ${seconds(retried)} seconds`);
   });
