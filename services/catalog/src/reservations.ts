@@ -16,6 +16,8 @@ const NewReservation = v.strictObject({
   ),
 });
 
+const CANCELLED = { status: 409, detail: 'The order was cancelled' };
+
 interface Item {
   productId: number;
   quantity: number;
@@ -34,7 +36,8 @@ interface Reservation {
 
 /**
  * Stock set aside for an order, at the price of that moment. Asking again for the same order changes nothing: it gets
- * the same answer, also when that was no, or an order might be rejected and take the stock all the same.
+ * the same answer, also when that was no, or an order might be rejected and take the stock all the same. Deleting gives
+ * the stock back and leaves a no behind, for a request that comes late or was under way.
  */
 export function reservations(pool: Pool): Router {
   const router = Router();
@@ -45,16 +48,16 @@ export function reservations(pool: Pool): Router {
     if (refusal) throw new Problem(refusal.status, refusal.detail);
     res.json(reserved);
   });
+  router.delete('/:orderId', async (req, res) => {
+    const { orderId } = parse(Params, req.params);
+    await transaction(pool, (client) => release(client, orderId));
+    res.status(204).end();
+  });
   return router;
 }
 
 async function reserve(client: PoolClient, orderId: string, items: Item[]): Promise<Reservation> {
-  // A second call for the same order waits here until the first has committed, and then finds its result.
-  const { rowCount } = await client.query(
-    `insert into catalog.reservations (order_id, items) values ($1, '[]') on conflict do nothing`,
-    [orderId],
-  );
-  if (rowCount === 0) return findReservation(client, orderId);
+  if (!(await isFirst(client, orderId))) return findReservation(client, orderId);
 
   await client.query('savepoint untouched');
   const reservation = await takeAll(client, items);
@@ -64,6 +67,29 @@ async function reserve(client: PoolClient, orderId: string, items: Item[]): Prom
     reservation.refusal,
   ]);
   return reservation;
+}
+
+/** Gives back what the order has taken, and refuses it from now on. Repeating it changes nothing. */
+async function release(client: PoolClient, orderId: string): Promise<void> {
+  await isFirst(client, orderId);
+  const query = 'select items from catalog.reservations where order_id = $1 for update';
+  const { rows } = await client.query<Pick<Reservation, 'items'>>(query, [orderId]);
+  // They are in the order of their ids, in which everybody takes them.
+  for (const { productId, quantity } of rows[0]?.items ?? [])
+    await client.query('update catalog.products set stock = stock + $2 where id = $1', [productId, quantity]);
+  await client.query(
+    `update catalog.reservations set items = '[]', refusal = coalesce(refusal, $2) where order_id = $1`,
+    [orderId, CANCELLED],
+  );
+}
+
+/** A second call for the same order waits here until the first has committed, and then finds its result. */
+async function isFirst(client: PoolClient, orderId: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `insert into catalog.reservations (order_id, items) values ($1, '[]') on conflict do nothing`,
+    [orderId],
+  );
+  return rowCount === 1;
 }
 
 async function findReservation(client: PoolClient, orderId: string): Promise<Reservation> {

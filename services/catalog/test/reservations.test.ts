@@ -103,6 +103,43 @@ describe('reservations', () => {
     expect((await reserve(randomUUID(), [1, 9])).status).to.equal(200);
   });
 
+  describe('that are deleted', () => {
+    const release = (orderId: string): Promise<Answer> =>
+      send(`${catalog.url}/reservations/${orderId}`, { method: 'DELETE' });
+
+    it('give their stock back, once', async () => {
+      const order = randomUUID();
+      await reserve(order, [2, 1], [1, 1], [1, 1]);
+      const answers = await Promise.all(Array.from({ length: 20 }, () => release(order)));
+      expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
+      expect(await stocks()).to.deep.equal([3, 1]);
+    });
+
+    it('take nothing when they come late', async () => {
+      const order = randomUUID();
+      expect((await release(order)).status).to.equal(204);
+      const late = await reserve(order, [1, 1]);
+      expect([late.status, late.body.detail]).to.deep.equal([409, 'The order was cancelled']);
+      expect(await stocks()).to.deep.equal([3, 1]);
+    });
+
+    it('have taken nothing in the end, whichever comes first', async () => {
+      const orders = Array.from({ length: 20 }, () => randomUUID());
+      await Promise.all(orders.flatMap((order) => [reserve(order, [1, 1], [2, 1]), release(order)]));
+      expect(await stocks()).to.deep.equal([3, 1]);
+    });
+
+    it('stay refused for the reason that they were refused for', async () => {
+      const order = randomUUID();
+      const { body } = await reserve(order, [1, 9]);
+      await release(order);
+      expect((await reserve(order, [1, 9])).body.detail).to.equal(body.detail);
+      expect(await stocks()).to.deep.equal([3, 1]);
+    });
+
+    it('need an order id that is a UUID', async () => expect((await release('1')).status).to.equal(400));
+  });
+
   for (const [what, items] of Object.entries<[number, number][]>({
     nothing: [],
     'a quantity of 0': [[1, 0]],

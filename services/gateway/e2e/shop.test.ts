@@ -104,15 +104,24 @@ describe('the shop in production', function () {
     });
   }
 
+  it('has all pieces in stock or in confirmed orders after pods were killed and recovery has settled', async () => {
+    const before = await pieces();
+    const { orders } = await shopUnderLoad(async () => {
+      for (const service of ['orders', 'catalog', 'orders', 'catalog']) await killing(service).run(trial);
+    }, impatient);
+    const pending = `select count(*) from orders.orders where status = 'pending'`;
+    await eventually('no order is pending', async () => (await sql(pending)) === '0');
+    expect(await pieces()).to.equal(before);
+    await areConfirmed(orders);
+  });
+
   it('keeps every acknowledged order when PostgreSQL is killed, and recovers by itself', async () => {
     const { orders } = await shopUnderLoad(async () => {
       await trial.kubectl('delete', 'pod', 'postgresql-0', '--force', '--grace-period=0');
       await trial.kubectl('rollout', 'status', 'statefulset/postgresql', '--timeout=120s');
       await eventually('the shop answers', latestOrders);
     });
-    expect(orders).to.have.length.greaterThan(10);
-    for (const id of orders)
-      expect(await getJson(`${trial.url('gateway')}/api/orders/${id}`)).to.include({ status: 'confirmed' });
+    await areConfirmed(orders);
   });
 
   it('takes orders into a database of their own', async () => {
@@ -137,6 +146,23 @@ describe('the shop in production', function () {
     return (await succeed(`${trial.url('catalog')}/products`, product)) as Product;
   }
 
+  /** In stock and sold. */
+  const pieces = (): Promise<string> =>
+    sql(
+      `select (select sum(stock) from catalog.products) + coalesce(sum((item->>'quantity')::integer), 0)
+       from orders.orders, jsonb_array_elements(items) item where status = 'confirmed'`,
+    );
+
+  async function areConfirmed(orders: string[]): Promise<void> {
+    expect(orders).to.have.length.greaterThan(10);
+    for (const id of orders)
+      expect(await getJson(`${trial.url('gateway')}/api/orders/${id}`)).to.include({ status: 'confirmed' });
+  }
+
+  /** An order without a key, which is sent once, whatever becomes of it. */
+  const impatient = async (): Promise<unknown> =>
+    send(`${trial.url('gateway')}/api/orders`, { items: [{ productId: mug.id, quantity: 1 }] });
+
   const order = async (): Promise<{ id: string }> => {
     const items = [{ productId: mug.id, quantity: 1 }];
     return (await succeed(`${trial.url('gateway')}/api/orders`, { items })) as { id: string };
@@ -147,16 +173,20 @@ describe('the shop in production', function () {
     (await getJson<Orders>(`${trial.url('gateway')}/api/orders`))?.orders.map(({ id }) => id);
 
   /** Reads and orders through gateway while `work` runs, and the ids of the orders that were acknowledged. */
-  async function shopUnderLoad(work: () => Promise<unknown>): Promise<Load & { orders: string[] }> {
+  async function shopUnderLoad(
+    work: () => Promise<unknown>,
+    ...more: (() => Promise<unknown>)[]
+  ): Promise<Load & { orders: string[] }> {
     const orders: string[] = [];
     const reads = ['/api/catalog/products', '/api/orders'].map((path) => () => succeed(trial.url('gateway') + path));
-    const load = await underLoad([...reads, async () => orders.push((await order()).id)], work);
+    const load = await underLoad([...reads, ...more, async () => orders.push((await order()).id)], work);
     return { ...load, orders };
   }
 
+  /** Returns what they print, values only. */
   function sql(...statements: string[]): Promise<string> {
     const { username, database } = loadValues('prod').postgresql.auth;
-    const psql = ['psql', `--username=${username}`, `--dbname=${database}`];
+    const psql = ['psql', '--no-align', '--tuples-only', `--username=${username}`, `--dbname=${database}`];
     return trial.kubectl('exec', 'postgresql-0', '--', ...psql, ...statements.flatMap((each) => ['--command', each]));
   }
 });

@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto';
+import { finished } from 'node:stream';
 import type { ServiceClient } from '@stand/chassis/client';
 import { Problem, parse } from '@stand/chassis/problem';
 import { list } from '@stand/chassis/schema';
 import { Router } from 'express';
 import type { Pool } from 'pg';
 import * as v from 'valibot';
+import { giveUp } from './recovery.ts';
 
 const NewOrder = v.strictObject({
   items: list(
@@ -41,21 +42,24 @@ interface Order {
   requested: Item[];
   items: (Item & { name: string; priceCents: number })[] | null;
   totalCents: number | null;
+  /** Why it will not be confirmed. An order that has one and is pending has stock to give back. */
   rejection: { status: number; detail: string } | null;
   createdAt: string;
 }
 
 /**
  * Orders: place, get, list. An order is written down first, then its stock is reserved under the order's id, then it
- * is confirmed. Whatever breaks in between, the same request with the same Idempotency-Key goes on where it stopped.
+ * is confirmed. Whatever breaks in between, the same request with the same Idempotency-Key goes on where it stopped, or,
+ * when the order has been given up by then, begins anew.
  */
 export function orders(pool: Pool, catalog: ServiceClient): Router {
   const router = Router();
 
   router.post('/', async (req, res) => {
     const { items } = parse(NewOrder, req.body);
-    const key = parse(Headers, req.headers)['idempotency-key'] ?? randomUUID();
+    const key = parse(Headers, req.headers)['idempotency-key'];
     const order = await record(pool, key, items);
+    if (key === undefined) finished(res, (broken) => (broken || res.statusCode >= 500) && abandon(pool, order));
     const settled = order.status === 'pending' ? await settle(pool, catalog, order, req.id) : order;
     if (settled.rejection) throw new Problem(settled.rejection.status, settled.rejection.detail);
     res.status(201).location(`/orders/${settled.id}`).json(present(settled));
@@ -78,18 +82,27 @@ export function orders(pool: Pool, catalog: ServiceClient): Router {
 }
 
 /** Writes the order down, or finds the one that this key has already made. */
-async function record(pool: Pool, key: string, items: Item[]): Promise<Order> {
-  await pool.query(
-    'insert into orders.orders (idempotency_key, requested) values ($1, $2) on conflict (idempotency_key) do nothing',
+async function record(pool: Pool, key: string | undefined, items: Item[]): Promise<Order> {
+  const written = await pool.query<Order>(
+    `insert into orders.orders (idempotency_key, requested) values ($1, $2)
+     on conflict (idempotency_key) do nothing returning ${columns}`,
     [key, JSON.stringify(items)],
   );
-  const { rows } = await pool.query<Order & { same: boolean }>(
+  if (written.rows[0]) return written.rows[0];
+  const found = await pool.query<Order & { same: boolean }>(
     `select ${columns}, requested = $2::jsonb as same from orders.orders where idempotency_key = $1`,
     [key, JSON.stringify(items)],
   );
-  const order = rows[0];
-  if (!order?.same) throw new Problem(422, 'This Idempotency-Key belongs to a different order');
-  return order;
+  // Given up in between: the key is free again.
+  if (!found.rows[0]) return record(pool, key, items);
+  if (!found.rows[0].same) throw new Problem(422, 'This Idempotency-Key belongs to a different order');
+  return found.rows[0];
+}
+
+/** Who sent no key can't ask again what became of the order, and without a good answer will rather order anew. */
+function abandon(pool: Pool, { id }: Order): void {
+  // When this fails, the lease runs out.
+  giveUp(pool, id).catch(() => {});
 }
 
 /** Reserves the stock and confirms, or rejects with catalog's reason. Safe to run twice at once. */
@@ -118,11 +131,11 @@ interface Outcome {
   rejection?: string;
 }
 
-/** Only the first outcome counts; whoever comes second gets that one. */
+/** Only the first outcome counts, giving up included; whoever comes second gets that one. */
 async function finish(pool: Pool, id: string, { status, items, total, rejection }: Outcome): Promise<Order> {
   await pool.query(
     `update orders.orders set status = $2, items = $3, total_cents = $4, rejection = $5
-     where id = $1 and status = 'pending'`,
+     where id = $1 and status = 'pending' and rejection is null`,
     [id, status, items, total, rejection],
   );
   return find(pool, id);
@@ -138,6 +151,6 @@ function missing(id: string): never {
   throw new Problem(404, `There is no order ${id}`);
 }
 
-function present({ id, status, items, totalCents, createdAt }: Order) {
-  return { id, status, items, totalCents, createdAt };
+function present({ id, status, items, totalCents, rejection, createdAt }: Order) {
+  return { id, status, items, totalCents, rejection, createdAt };
 }

@@ -230,6 +230,13 @@ describe('orders', () => {
       expect(await listed('?limit=2')).to.deep.equal(ids.slice(0, 2));
     });
 
+    it('says why an order was rejected', async () => {
+      await place([{ productId: 2, quantity: 5 }]);
+      const { rows } = await orders.pool.query('select id from orders.orders');
+      const { body } = await send(`${orders.url}/orders/${rows[0].id}`);
+      expect(body).to.deep.include({ status: 'rejected', rejection: { status: 409, detail: 'Only 1 of Cap left' } });
+    });
+
     it('leaves out what was rejected', async () => {
       await place([{ productId: 2, quantity: 5 }]);
       expect(await list()).to.deep.equal([]);
