@@ -88,8 +88,10 @@ export function createServer(app: RequestListener, logger: Logger): Server {
     const { answers, last } = connectionOf(socket);
     const [current] = answers;
     const problem = PROBLEMS[error.code ?? ''] ?? NOT_HTTP;
+    // A client that has left in the middle of its request waits for no answer.
+    if (current && error.code === 'HPE_INVALID_EOF_STATE') socket.destroy();
     // The rest of the request that is being handled.
-    if (current && !current.req.complete && !current.headersSent) sendProblem(closing(current), problem);
+    else if (current && !current.req.complete && !current.headersSent) sendProblem(closing(current), problem);
     // What follows it: is dropped with the connection once this answer is out.
     else if (current && !current.headersSent) closing(current);
     else if (current || (last && !last.req.complete) || !socket.writable) socket.destroy();
