@@ -1,4 +1,4 @@
-import express, { type RequestHandler } from 'express';
+import express, { type RequestHandler, Router } from 'express';
 import { Problem, sendProblem } from './problem.ts';
 
 const MAX_BYTES = 100 * 1024;
@@ -48,8 +48,13 @@ const refuseOthers: RequestHandler = (req, _res, next) => {
   next();
 };
 
+const read = Router().use(refuseLarge, express.json({ limit: MAX_BYTES }), refuseDeep, refuseOthers);
+
 /**
  * Reads JSON bodies of up to 100 kB and 100 levels into `req.body`. A route that reads another kind can have its own
- * parser.
+ * parser. A request with neither of these headers has no body (RFC 9112, 6).
  */
-export const jsonBody: RequestHandler[] = [refuseLarge, express.json({ limit: MAX_BYTES }), refuseDeep, refuseOthers];
+export const jsonBody: RequestHandler = (req, res, next) => {
+  if ('content-length' in req.headers || 'transfer-encoding' in req.headers) read(req, res, next);
+  else next();
+};

@@ -1,15 +1,11 @@
-/// <reference types="pino-http" preserve="true" />
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import express, { type Express, type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
-import { pinoHttp } from 'pino-http';
 import { jsonBody } from './body.ts';
 import { keepDeadline } from './deadline.ts';
 import type { Health } from './health.ts';
 import type { Logger } from './logger.ts';
-import { measureRequests, statusOf } from './metrics.ts';
 import { notFound, Problem, problemHandler } from './problem.ts';
+import { observeRequests } from './requests.ts';
 
 const PROBES = ['/livez', '/readyz', '/metrics'];
 
@@ -29,9 +25,9 @@ export function chassis({ logger, health }: Given): Router {
     if (health.stopping) res.set('connection', 'close');
     next();
   });
-  router.use(logRequests(logger, health.port === undefined ? PROBES : []));
+  router.use(observeRequests(logger, health.port === undefined ? PROBES : []));
   if (health.port === undefined) router.use(health.router);
-  router.use(measureRequests, wantHost);
+  router.use(wantHost);
   router.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy }));
   router.use(jsonBody, keepDeadline);
   return router;
@@ -40,24 +36,8 @@ export function chassis({ logger, health }: Given): Router {
 /** What answers on the port that probes and metrics have to themselves. */
 export function management({ logger, health }: Given): Express {
   const app = express();
-  app.use(logRequests(logger, PROBES), health.router, notFound, problemHandler);
+  app.use(observeRequests(logger, PROBES), health.router, notFound, problemHandler);
   return app;
-}
-
-/** A line per request, but for those to the paths in `silent`. */
-function logRequests(logger: Logger, silent: string[]): RequestHandler {
-  return pinoHttp({
-    logger,
-    genReqId: requestId,
-    customLogLevel: (_req, res, error) => (error || statusOf(res) >= 500 ? 'error' : 'info'),
-    customErrorMessage: () => 'request failed',
-    // Without an error it makes up one, which says nothing.
-    customErrorObject: (_req, res, _error, line) => ({ ...line, err: res.err ?? res.errored ?? undefined }),
-    autoLogging: { ignore: (req) => silent.includes(req.url ?? '') },
-    quietReqLogger: true,
-    customAttributeKeys: { reqId: 'requestId' },
-    serializers: { req: ({ method, url }) => ({ method, url }), res: ({ raw }) => ({ statusCode: statusOf(raw) }) },
-  });
 }
 
 /** HTTP/1.1 demands it (RFC 9112, 3.2). */
@@ -77,11 +57,3 @@ const contentSecurityPolicy = {
     frameAncestors: ["'self'"],
   },
 };
-
-/** The caller's id where it is a sane one, so that one id follows a request through all services; else a new one. */
-function requestId(req: IncomingMessage, res: ServerResponse): string {
-  const given = req.headers['x-request-id'];
-  const id = typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
-  res.setHeader('x-request-id', id);
-  return id;
-}

@@ -3,6 +3,7 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import * as v from 'valibot';
 import { toError } from './fault.ts';
 import { outageOf } from './outage.ts';
+import { summaryOf } from './requests.ts';
 
 /** An error that the caller may see, sent as problem details (RFC 9457). */
 export class Problem extends Error {
@@ -88,7 +89,8 @@ export const problemHandler: ErrorRequestHandler = (error, req, res, _next) => {
   if (res.writableEnded || res.closed) {
     // A caller who has left misses no answer, but we would miss a bug.
     const isBug = problem.status === 500 && error.code !== 'ERR_STREAM_PREMATURE_CLOSE';
-    if (res.writableEnded || isBug) req.log.error({ req, err: toError(error) }, 'failed after the answer');
+    if (res.writableEnded || isBug)
+      req.log.error({ req: summaryOf(req), err: toError(error) }, 'failed after the answer');
     return;
   }
   if (problem.status >= 500 || res.headersSent) res.err = toError(error);

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from './logger.ts';
-import { countRefusal } from './metrics.ts';
+import { countRequest } from './metrics.ts';
 import { Problem, render, sendProblem } from './problem.ts';
 
 /** Longer than a load balancer keeps idle connections (60 s is the common default), so that it is never us who close first. */
@@ -114,5 +114,5 @@ function refuse(socket: Socket, problem: Problem, logger: Logger, reason: string
   socket.on('error', () => {}).write(`${head.join('\r\n')}\r\n\r\n${body}`);
   socket.destroySoon();
   logger.info({ requestId, res: { statusCode: status }, reason }, 'request refused');
-  void countRefusal(status);
+  void countRequest('none', 'none', status, 0);
 }

@@ -56,7 +56,8 @@ describe('orders and catalog, when they are killed', function () {
   for (const victim of ['orders', 'catalog'] as const)
     it(`lose nothing, whatever step ${victim} dies after`, async () => {
       const kills = await Promise.all(Object.keys(WORK).map((work) => killAtEachStep(victim, work)));
-      for (const count of kills) expect(count).to.be.greaterThan(2);
+      // Pieces may go out together: how many steps there are, the network decides.
+      for (const count of kills) expect(count).to.be.greaterThan(1);
     });
 
   it('lose nothing while catalog is stopped for longer than anybody waits', async () => {
