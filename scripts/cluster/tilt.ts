@@ -62,6 +62,8 @@ async function facts({ environment, selected, debug }: Settings): Promise<object
     hasDatabase: postgresql.enabled,
     helmFlags: [
       `--values=${chart}/${relative(CHART, valuesFile(environment))}`,
+      // Which applied.ts asks for.
+      `--description=${chart}`,
       ...(await upgradeFlags()),
       ...(selected.length > 0 ? selectionFlags(all) : []),
       ...enabled.flatMap(([name]) => imageFlags(name)),

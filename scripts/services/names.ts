@@ -8,7 +8,7 @@ const RESERVED: [names: RegExp, why: string][] = [
   [/^chassis$/, 'it is the library that services are built on'],
   [/^postgresql$/, 'it is the database in the cluster'],
   [/^migrate$/, "it is the container that migrates in each service's pod"],
-  [/^(release|types|test|helm-test|uncategorized)$/, 'it is a row in Tilt'],
+  [/^(release|chart|types|test|helm-test|uncategorized)$/, 'it is a row in Tilt'],
   [/^dockerfile$/, 'services/Dockerfile is what the images have in common'],
   [/-(management|test)$/, 'the chart makes NAME-management and NAME-test of a service'],
   [/^tests$/, "it is the folder of the chart's tests"],
