@@ -65,7 +65,14 @@ function podFields(namespace: string, service: string, phase: string, field: str
 /** What a trial's pods are, and what of their logs is no good news. */
 export async function complaints(trial: Trial): Promise<string> {
   const instance = ['--selector', `app.kubernetes.io/instance=${readNames().release}`];
-  const logs = await trial.kubectl('logs', ...instance, '--prefix', '--tail=200', '--max-log-requests=50');
+  const logs = await trial.kubectl(
+    'logs',
+    ...instance,
+    '--prefix',
+    '--tail=200',
+    '--max-log-requests=50',
+    '--ignore-errors',
+  );
   const lines = logs.split('\n').filter((line) => /"level":"(warn|error|fatal)"/.test(line));
   return [await trial.kubectl('get', 'pods'), ...lines.slice(-40)].join('\n');
 }

@@ -130,7 +130,9 @@ describe('the shop in production', function () {
     await trial.kubectl('create', 'secret', 'generic', 'orders-database', ...login);
     const database = { host: 'postgresql', name: 'orders', existingSecret: 'orders-database' };
     const settings = Object.entries(database).map(([key, value]) => `services.orders.database.${key}=${value}`);
-    await trial.upgrade(...settings, 'externalDatabase.sslMode=disable');
+    // PostgreSQL knows only those for whom it is the chart's own database.
+    const peer = 'postgresql.networkPolicy.extraIngress[0].podSelector.matchLabels.app\\.kubernetes\\.io/name=orders';
+    await trial.upgrade(...settings, 'externalDatabase.sslMode=disable', peer);
 
     await trial.drained();
     expect(await latestOrders()).to.deep.equal([]);
