@@ -10,7 +10,7 @@ export interface ServiceValues {
   needs: string[];
   uses: string[];
   logLevel: string;
-  database: { enabled: boolean; seed: boolean };
+  database: { enabled: boolean; seed: boolean; poolSize: number };
   env: Variable[];
   migrateCommand: string[];
 }
@@ -66,6 +66,7 @@ export function environmentOf(name: string, values: Values, databasePort: number
       PGUSER: username,
       PGPASSWORD: password,
       PGSSLMODE: 'disable',
+      DATABASE_POOL_SIZE: String(database.poolSize),
     }),
     ...Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
   };

@@ -34,7 +34,7 @@ describe('the database', () => {
   it('reaches the services by the same variables wherever it is', () => {
     const variables = (options?: Options) => Object.keys(environmentOf(container(render(options), 'store')));
     expect(variables()).to.include.members([
-      ...['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER_FILE', 'PGPASSWORD_FILE', 'PGSSLMODE'],
+      ...['PGHOST', 'PGPORT', 'PGDATABASE', 'DATABASE_POOL_SIZE', 'PGUSER_FILE', 'PGPASSWORD_FILE', 'PGSSLMODE'],
     ]);
     expect(variables(external())).to.deep.equal(variables());
     expect(variables(external({ ca: CA }))).to.deep.equal([...variables(), 'PGSSLROOTCERT']);
@@ -111,6 +111,12 @@ describe('the database', () => {
     const manifests = render(external({ ca: CA }));
     for (const name of ['store', 'migrate'])
       expect(mounted(manifests, name, 'PGSSLROOTCERT')).to.deep.equal([{ secretName: 'shop-ca' }, 'root.pem']);
+  });
+
+  it('is given as many connections as the service says', () => {
+    const size = (options?: Options) => environmentOf(container(render(options), 'store')).DATABASE_POOL_SIZE;
+    expect(size()).to.equal(String(VALUES.serviceDefaults.database.poolSize));
+    expect(size(external({}, { poolSize: 3 }))).to.equal('3');
   });
 
   it('can be a service’s own, also beside the one of the release', () => {

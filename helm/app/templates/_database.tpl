@@ -40,6 +40,8 @@ the Secret changes, as it does the CA.
   value: {{ .port | quote }}
 - name: PGDATABASE
   value: {{ .name | quote }}
+- name: DATABASE_POOL_SIZE
+  value: {{ $.values.database.poolSize | quote }}
 - name: PGUSER_FILE
   value: /etc/postgresql-login/username
 - name: PGPASSWORD_FILE

@@ -24,7 +24,7 @@ const file = v.pipe(v.string(), v.check(isReadable, 'must be the path of a reada
 /**
  * libpq's names (https://www.postgresql.org/docs/18/libpq-envars.html). Of its SSL modes only the three whose
  * meaning is plain: no encryption, encryption, encryption with a verified server. User and password may be in files
- * instead, which are read at each connection.
+ * instead, which are read at each connection. `DATABASE_POOL_SIZE` is how many connections serve requests at most.
  */
 export const databaseVariables = {
   PGHOST: v.string(),
@@ -36,6 +36,9 @@ export const databaseVariables = {
   PGPASSWORD_FILE: v.optional(file),
   PGSSLMODE: v.optional(v.picklist(['disable', 'require', 'verify-full']), 'disable'),
   PGSSLROOTCERT: v.optional(file),
+  DATABASE_POOL_SIZE: v.optional(
+    v.pipe(v.string(), v.regex(/^[1-9]\d{0,2}$/, 'must be 1 to 999'), v.transform(Number)),
+  ),
 };
 
 export type DatabaseConfig = v.InferOutput<v.ObjectSchema<typeof databaseVariables, undefined>>;

@@ -15,6 +15,8 @@ const LOCK_TIMEOUT_MS = 1000;
 const IDLE_IN_TRANSACTION_MS = 10_000;
 /** After a failover no connection stays longer with a server that takes no more changes. */
 const MAX_LIFETIME_S = 300;
+/** A pod that stops gives its connections back before the next but one starts: docs/operations.md counts on it. */
+const IDLE_TIMEOUT_MS = 2000;
 
 /**
  * node-postgres takes these from the environment by itself, and nothing that it is given instead keeps it from that:
@@ -97,7 +99,7 @@ export interface Database {
 }
 
 export function openDatabase(config: DatabaseConfig, logger: Logger): Database {
-  const pool = createPool(config, logger);
+  const pool = createPool(config, logger, config.DATABASE_POOL_SIZE);
   const probe = createPool(config, logger, 1);
   const close = async (): Promise<void> => {
     await Promise.all([pool.end(), probe.end()]);
@@ -105,7 +107,7 @@ export function openDatabase(config: DatabaseConfig, logger: Logger): Database {
   return { pool, check: () => checkWritable(probe), close };
 }
 
-function createPool(config: DatabaseConfig, logger: Logger, max = 10): pg.Pool {
+function createPool(config: DatabaseConfig, logger: Logger, max?: number): pg.Pool {
   const pool = new pg.Pool({
     Client: Client.bind(null, config),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -114,6 +116,7 @@ function createPool(config: DatabaseConfig, logger: Logger, max = 10): pg.Pool {
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     maxLifetimeSeconds: MAX_LIFETIME_S,
+    idleTimeoutMillis: IDLE_TIMEOUT_MS,
     max,
   });
   pool.on('error', (error) => logger.warn({ reason: error.message }, 'lost an idle database connection'));

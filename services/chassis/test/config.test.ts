@@ -19,7 +19,14 @@ describe('the configuration', () => {
   });
 
   it('names all faulty variables at once', () => {
-    const faulty = { PORT: 'http', PGPORT: '65536', PGSSLMODE: 'prefer', LOG_LEVEL: 'loud', PGSSLROOTCERT: '/nowhere' };
+    const faulty = {
+      PORT: 'http',
+      PGPORT: '65536',
+      PGSSLMODE: 'prefer',
+      LOG_LEVEL: 'loud',
+      PGSSLROOTCERT: '/nowhere',
+      DATABASE_POOL_SIZE: '0',
+    };
     const missing = ['PGHOST', 'PGDATABASE', 'PGUSER', 'PGPASSWORD'];
     for (const name of [...Object.keys(faulty), ...missing]) expect(() => load(faulty)).to.throw(`${name}`);
     for (const name of missing) expect(() => load(faulty)).to.throw(`${name} is not set`);
