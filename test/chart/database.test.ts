@@ -119,6 +119,27 @@ describe('the database', () => {
     expect(size(external({}, { poolSize: 3 }))).to.equal('3');
   });
 
+  it('is reached by way of PgBouncer, but directly by migrations, where there is an address for them', () => {
+    const pooler = { host: 'pooler', port: 6432, direct: { host: 'db.example.com' } };
+    const login = { name: 'own', existingSecret: 'own-database' };
+    for (const options of [external(pooler), external({}, { ...pooler, ...login })]) {
+      const manifests = render({ ...options, environment: 'staging' });
+      const variables = (name: string) => environmentOf(container(manifests, 'store', name));
+      const { DATABASE_POOL_MODE: mode, ...rest } = variables('store');
+      expect([mode, rest.PGHOST, rest.PGPORT]).to.deep.equal(['transaction', 'pooler', '6432']);
+      expect(variables('migrate')).to.deep.equal({ ...rest, PGHOST: 'db.example.com', PGPORT: '5432' });
+      const { egress } = find(manifests, 'NetworkPolicy', 'store').spec;
+      expect(egress).to.deep.include({ ports: [{ port: 6432 }, { port: 5432 }] });
+    }
+  });
+
+  it('of a service’s own has no direct address of the shared one', () => {
+    const pooled = { direct: { host: 'db.example.com' } };
+    const manifests = render(external(pooled, { host: 'own.example.com' }));
+    expect(environmentOf(container(manifests, 'store', 'migrate')).PGHOST).to.equal('own.example.com');
+    expect(environmentOf(container(manifests, 'store'))).to.not.have.property('DATABASE_POOL_MODE');
+  });
+
   it('can be a service’s own, also beside the one of the release', () => {
     const database = { host: 'own.example.com', port: 7000, name: 'own', existingSecret: 'own-database' };
     const own = { PGHOST: 'own.example.com', PGPORT: '7000', PGDATABASE: 'own' };

@@ -1,6 +1,6 @@
 {{/*
 Where a service's database is, whichever kind it is: host, port, name, secret, userKey, passwordKey, sslMode, ca,
-inCluster where it is the PostgreSQL of this release.
+direct where host is a pooler's, inCluster where it is the PostgreSQL of this release.
 The service's own server, or else the PostgreSQL of this release or the external one. Empty for a service without.
 */}}
 {{- define "app.database" -}}
@@ -25,23 +25,36 @@ userKey: {{ quote $external.userKey }}
 passwordKey: {{ quote $external.passwordKey }}
 sslMode: {{ quote $external.sslMode }}
 ca: {{ toJson $external.ca }}
+{{- with ternary $own.direct $external.direct (ne $own.host "") }}
+{{- if .host }}
+direct: {{ toJson . }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
 {{/*
-libpq's variables; the same names whichever database it is. User and password are files, which the kubelet renews when
-the Secret changes, as it does the CA.
+libpq's variables; the same names whichever database it is. With "migrates" those of the migration. User and password
+are files, which the kubelet renews when the Secret changes, as it does the CA.
 */}}
 {{- define "app.databaseEnv" -}}
 {{- with include "app.database" . | fromYaml }}
+{{- $server := . }}
+{{- if and $.migrates .direct }}
+{{- $server = .direct }}
+{{- end }}
 - name: PGHOST
-  value: {{ .host | quote }}
+  value: {{ $server.host | quote }}
 - name: PGPORT
-  value: {{ .port | quote }}
+  value: {{ $server.port | quote }}
 - name: PGDATABASE
   value: {{ .name | quote }}
 - name: DATABASE_POOL_SIZE
   value: {{ $.values.database.poolSize | quote }}
+{{- if and .direct (not $.migrates) }}
+- name: DATABASE_POOL_MODE
+  value: transaction
+{{- end }}
 - name: PGUSER_FILE
   value: /etc/postgresql-login/username
 - name: PGPASSWORD_FILE

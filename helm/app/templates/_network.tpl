@@ -48,6 +48,9 @@ spec:
     # A managed database has no fixed address that a policy could name, so any on its port.
     - ports:
         - port: {{ .port }}
+        {{- with .direct }}
+        - port: {{ .port }}
+        {{- end }}
     {{- end }}
     {{- end }}
     {{- with $values.networkPolicy.extraEgress }}

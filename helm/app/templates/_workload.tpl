@@ -110,7 +110,7 @@ securityContext:
 {{- if $values.database.enabled }}
 initContainers:
   - name: migrate
-    {{- include "app.containerBasics" . | nindent 4 }}
+    {{- include "app.containerBasics" (merge (dict "migrates" true) .) | nindent 4 }}
     command: {{ $values.migrateCommand | toJson }}
     {{- if $values.database.seed }}
     args: [--seed]

@@ -24,7 +24,8 @@ const file = v.pipe(v.string(), v.check(isReadable, 'must be the path of a reada
 /**
  * libpq's names (https://www.postgresql.org/docs/18/libpq-envars.html). Of its SSL modes only the three whose
  * meaning is plain: no encryption, encryption, encryption with a verified server. User and password may be in files
- * instead, which are read at each connection. `DATABASE_POOL_SIZE` is how many connections serve requests at most.
+ * instead, which are read at each connection. `DATABASE_POOL_SIZE` is how many connections serve requests at most;
+ * `DATABASE_POOL_MODE` is that of the PgBouncer on the way, if there is one: https://www.pgbouncer.org/features.html
  */
 export const databaseVariables = {
   PGHOST: v.string(),
@@ -39,6 +40,7 @@ export const databaseVariables = {
   DATABASE_POOL_SIZE: v.optional(
     v.pipe(v.string(), v.regex(/^[1-9]\d{0,2}$/, 'must be 1 to 999'), v.transform(Number)),
   ),
+  DATABASE_POOL_MODE: v.optional(v.picklist(['session', 'transaction']), 'session'),
 };
 
 export type DatabaseConfig = v.InferOutput<v.ObjectSchema<typeof databaseVariables, undefined>>;

@@ -107,14 +107,25 @@ export function openDatabase(config: DatabaseConfig, logger: Logger): Database {
   return { pool, check: () => checkWritable(probe), close };
 }
 
+/**
+ * PostgreSQL's settings of a connection. PgBouncer in transaction mode refuses them, since clients share its
+ * connections; there the role has them: docs/operations.md.
+ */
+const sessionSettings = ({ DATABASE_POOL_MODE }: DatabaseConfig): pg.ClientConfig =>
+  DATABASE_POOL_MODE === 'transaction'
+    ? {}
+    : {
+        statement_timeout: STATEMENT_TIMEOUT_MS,
+        lock_timeout: LOCK_TIMEOUT_MS,
+        idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+      };
+
 function createPool(config: DatabaseConfig, logger: Logger, max?: number): pg.Pool {
   const pool = new pg.Pool({
     Client: Client.bind(null, config),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 1000,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    ...sessionSettings(config),
     maxLifetimeSeconds: MAX_LIFETIME_S,
     idleTimeoutMillis: IDLE_TIMEOUT_MS,
     max,

@@ -20,6 +20,8 @@ import {
 import { exitWithFault } from './serve.ts';
 
 const RETRY_MS = 1000;
+/** Whatever the role has for requests: a migration may take its time. PgBouncer refuses it, and may not be on the way. */
+const NO_TIMEOUTS = '-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0';
 /** https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const ACTIVE_TRANSACTION = '25001';
 /** What node-pg-migrate says is said here, in its own words. */
@@ -117,7 +119,7 @@ const transactionHint = ({ inTransaction }: Pick<Migration, 'inTransaction'>): s
 async function connect(config: DatabaseConfig, logger: Logger): Promise<pg.Client> {
   const reasons = new Set<string>();
   for (; ; await sleep(RETRY_MS)) {
-    const client = new Client(config);
+    const client = new Client(config, { options: NO_TIMEOUTS });
     try {
       await client.connect();
       return client;

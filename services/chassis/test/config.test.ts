@@ -26,6 +26,7 @@ describe('the configuration', () => {
       LOG_LEVEL: 'loud',
       PGSSLROOTCERT: '/nowhere',
       DATABASE_POOL_SIZE: '0',
+      DATABASE_POOL_MODE: 'statement',
     };
     const missing = ['PGHOST', 'PGDATABASE', 'PGUSER', 'PGPASSWORD'];
     for (const name of [...Object.keys(faulty), ...missing]) expect(() => load(faulty)).to.throw(`${name}`);
