@@ -4,7 +4,7 @@
  * again. https://github.com/tilt-dev/tilt/blob/v0.37.6/internal/store/buildcontrols/reducers.go: HandleBuildCompleted
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { snapshotChart } from '../chart/snapshot.ts';
+import { folderOf } from '../chart/snapshot.ts';
 import { readNames } from '../facts/names.ts';
 import { capture } from '../machine/command.ts';
 import { run } from '../machine/terminal.ts';
@@ -18,7 +18,7 @@ run(async () => {
     const status = await capture('tilt', ['get', 'uiresource', ROW, '--output', 'jsonpath={.status.updateStatus}']);
     if (status === 'error') return;
     if (status === 'ok') {
-      if ((await appliedChart()) === snapshotChart()) return;
+      if ((await appliedChart()) === folderOf()) return;
       await capture('tilt', ['trigger', ROW]);
     }
     await sleep(1000);
