@@ -26,7 +26,7 @@ const PROBLEMS: Record<string, Problem> = {
   HPE_HEADER_OVERFLOW: new Problem(431, 'The headers are larger than 16 kB'),
   HPE_CHUNK_EXTENSIONS_OVERFLOW: new Problem(413, 'The chunk extensions are too large'),
 };
-const NO_PROXY = new Problem(501, 'This is no proxy');
+const NO_PROXY = new Problem(400, 'This is no proxy');
 const NOT_HTTP = new Problem(400, 'This is not valid HTTP');
 
 interface Connection {

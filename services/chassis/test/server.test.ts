@@ -49,7 +49,7 @@ describe('the server', () => {
     'has two lengths': [`${POST}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400, 'none'],
     'has headers of more than 16 kB': [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`, 431, 'none'],
     'has headers that do not end': ['GET / HTTP/1.1\r\nHost: x\r\n', 408, 'none'],
-    'wants a proxy': ['CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n', 501, 'none'],
+    'wants a proxy': ['CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n', 400, 'none'],
     'has no Host': ['GET /things/1 HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'GET'],
     'has a body that does not end': [`${POST}Content-Length: 9\r\n\r\n{`, 408, 'POST'],
     'has a chunk of no length': [`${POST}Transfer-Encoding: chunked\r\n\r\nnonsense\r\n`, 400, 'POST'],
