@@ -6,7 +6,7 @@ import { freePorts, thisMachine } from '../../scripts/cluster/outside.ts';
 import { readNames } from '../../scripts/facts/names.ts';
 import { nodePortOf } from '../../scripts/facts/ports.ts';
 import { ask, capture } from '../../scripts/machine/command.ts';
-import { send } from '../../scripts/measure/load.ts';
+import { send, underLoad } from '../../scripts/measure/load.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
 import { inFixture, packageOnce, pods, VERSION } from './setup.ts';
@@ -14,6 +14,7 @@ import { inFixture, packageOnce, pods, VERSION } from './setup.ts';
 const NAMESPACE = 'external';
 const INSTALLATION = '.stand/installation.yaml';
 const FILES = '.stand/managed-postgres';
+const PGBOUNCER_PORT = 6432;
 const TYPESCRIPT = ['--conditions=source', '--require', 'ts-node/register'];
 
 const { name, context } = readNames();
@@ -27,6 +28,7 @@ const managed = (...args: string[]): Promise<string> =>
 
 describe('staging, on a managed PostgreSQL with TLS', function () {
   this.bail(true);
+  let ports: Record<'front' | 'store', number>;
   let front: string;
   let store: string;
 
@@ -38,7 +40,8 @@ describe('staging, on a managed PostgreSQL with TLS', function () {
     await createNamespace(NAMESPACE);
     await createSecrets();
     const [frontPort = 0, storePort = 0] = await freePorts(2);
-    await describeInstallation({ front: frontPort, store: storePort });
+    ports = { front: frontPort, store: storePort };
+    await describeInstallation(ports);
     front = `http://localhost:${frontPort}`;
     store = `http://localhost:${storePort}`;
   });
@@ -104,6 +107,17 @@ describe('staging, on a managed PostgreSQL with TLS', function () {
     });
   });
 
+  it('answers 503 and is not ready while the database takes no changes, and heals by itself', async () => {
+    const before = await containers('store');
+    await setReadOnly('on');
+    await eventually('a change is refused', async () => (await addItem(store)) === 503);
+    await eventually('no pod is ready', async () => (await readyPods('store')) === 0);
+    await setReadOnly('off');
+    await eventually('two pods are ready', async () => (await readyPods('store')) === 2);
+    await eventually('a change is taken', async () => (await addItem(store)) === 201);
+    expect(await containers('store')).to.deep.equal(before);
+  });
+
   it('takes a rotated password and a new role in running pods', async () => {
     const before = await containers('store');
     await sql(`alter role "${ROLE}" password 'rotated'`);
@@ -115,6 +129,33 @@ describe('staging, on a managed PostgreSQL with TLS', function () {
     await expectLogin('another');
     expect(await getJson(store)).to.have.property('items');
     expect(await containers('store')).to.deep.equal(before);
+  });
+
+  it('replaces four pods under load where connections are few', async () => {
+    await sql('alter system set max_connections = 30');
+    await capture('docker', ['restart', SERVER]);
+    await managed('up');
+    const autoscaling = { minReplicas: 4, maxReplicas: 4 };
+    await describeInstallation(ports, { store: { autoscaling, database: { poolSize: 3 } } });
+    await deploy();
+    await eventually('four pods of store', async () => (await readyPods('store')) === 4);
+
+    const load = await underLoad([() => send(store), () => send(`${front}/items`)], async () => {
+      await kubectl('rollout', 'restart', 'deployment/store');
+      await kubectl('rollout', 'status', 'deployment/store', '--timeout=5m');
+    });
+    expect(load.failures).to.deep.equal([]);
+  });
+
+  it('goes through PgBouncer in transaction mode, but migrates beside it', async () => {
+    await startPgBouncer('another', 'another');
+    await sql('drop schema store cascade');
+    await describeInstallation(ports, {}, { port: PGBOUNCER_PORT, direct: { host: SERVER } });
+    await deploy();
+    expect(await addItem(store)).to.equal(201);
+    expect(await getJson(`${front}/items`)).to.deep.equal({ items: [{ id: 1, name: 'added' }] });
+    const clients = `select distinct host(client_addr) from pg_stat_activity where usename = 'another'`;
+    await eventually('all come from PgBouncer', async () => (await sql(clients)) === '127.0.0.1');
   });
 });
 
@@ -174,13 +215,17 @@ async function isInitializing(pod: string): Promise<boolean> {
 }
 
 /** What this installation has of its own, on top of values-staging.yaml. */
-async function describeInstallation(ports: Record<string, number>): Promise<void> {
+async function describeInstallation(
+  ports: Record<string, number>,
+  more: Record<string, object> = {},
+  database: object = {},
+): Promise<void> {
   const networkPolicy = { extraIngress: await thisMachine() };
   const open = ([service, port]: [string, number]) => {
-    return [service, { service: { type: 'NodePort', nodePort: nodePortOf(port) }, networkPolicy }];
+    return [service, { service: { type: 'NodePort', nodePort: nodePortOf(port) }, networkPolicy, ...more[service] }];
   };
   const services = Object.fromEntries(Object.entries(ports).map(open));
-  writeFileSync(INSTALLATION, JSON.stringify({ services, externalDatabase: { host: SERVER } }));
+  writeFileSync(INSTALLATION, JSON.stringify({ services, externalDatabase: { host: SERVER, ...database } }));
 }
 
 function deploy(): Promise<string> {
@@ -228,6 +273,47 @@ const containers = (service: string): Promise<string> => {
 const asSuperuser = ['exec', '--user', 'postgres', SERVER, 'psql', '--tuples-only', '--no-align', '--dbname', ROLE];
 
 const sql = (statement: string): Promise<string> => capture('docker', [...asSuperuser, '--command', statement]);
+
+/** As the former primary is after a failover. */
+const setReadOnly = (value: 'on' | 'off'): Promise<string> =>
+  capture('docker', [
+    ...asSuperuser,
+    ...['--command', `alter system set default_transaction_read_only = ${value}`],
+    ...['--command', 'select pg_reload_conf()'],
+  ]);
+
+/** The status of the answer; 0 when nobody listens. */
+async function addItem(store: string): Promise<number> {
+  const body = JSON.stringify({ name: 'added' });
+  const headers = { 'content-type': 'application/json', connection: 'close' };
+  const signal = AbortSignal.timeout(10_000);
+  const answer = await fetch(store, { method: 'POST', headers, body, signal }).catch(() => undefined);
+  return answer?.status ?? 0;
+}
+
+/** Beside the server, with its certificate, for one role. https://www.pgbouncer.org/config.html */
+async function startPgBouncer(role: string, itsPassword: string): Promise<void> {
+  const inServer = (user: string, command: string, input = ''): Promise<string> =>
+    capture('docker', ['exec', '--interactive', '--user', user, SERVER, 'sh', '-c', command], input);
+  const data = await sql('show data_directory');
+  await inServer('root', 'apt-get update && apt-get install --yes --no-install-recommends pgbouncer');
+  await inServer('postgres', 'umask 077; cat > /tmp/userlist.txt', `"${role}" "${itsPassword}"\n`);
+  const settings = `[databases]
+* = host=127.0.0.1
+[pgbouncer]
+pool_mode = transaction
+listen_addr = *
+listen_port = ${PGBOUNCER_PORT}
+unix_socket_dir =
+pidfile = /tmp/pgbouncer.pid
+auth_type = scram-sha-256
+auth_file = /tmp/userlist.txt
+client_tls_sslmode = require
+client_tls_cert_file = ${data}/server.crt
+client_tls_key_file = ${data}/server.key
+`;
+  await inServer('postgres', 'cat > /tmp/pgbouncer.ini; pgbouncer --daemon /tmp/pgbouncer.ini', settings);
+}
 
 /** Ends the connections that are open still, where there is a server to ask. */
 async function disconnect(): Promise<void> {
