@@ -14,8 +14,9 @@
 #   PLATFORM   what make package builds the images for, such as linux/arm64; the Docker engine's own
 #   CONTEXT    where make deploy goes to; NAMESPACE and RELEASE (the stand's name), VALUES for more values files
 #   TIMEOUT    how long make deploy waits (5m)
+#   MINUTES    how long make bench-load keeps the load up to watch the memory
 
-ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY PLATFORM CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP
+ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY PLATFORM CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP MINUTES
 $(foreach argument,$(ARGUMENTS),$(eval $(argument) :=))
 export $(ARGUMENTS)
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
@@ -25,7 +26,7 @@ unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG%,$(.VARIA
 RUN := node --conditions=source --require ts-node/register
 
 .DEFAULT_GOAL := help
-.PHONY: help packages init dev cluster down reset clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-start doctor tools new-service remove-service
+.PHONY: help packages init dev cluster down reset clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-load bench-start doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -78,6 +79,9 @@ upgrades: packages ## Count the requests that replacing pods loses, in the runni
 
 bench: packages ## Measure what a developer waits for, on the running stand: [NAME=payments]
 	@$(RUN) scripts/make/bench.ts
+
+bench-load: packages ## Measure what the chassis costs under load beside a bare Express app: [MINUTES=5]
+	@$(RUN) scripts/make/bench-load.ts
 
 bench-start: packages ## Time make dev from no cluster until all is ready, with and without images; deletes the cluster
 	@$(RUN) scripts/make/bench-start.ts

@@ -1,6 +1,6 @@
 /** The services' images as they are released. */
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readNames } from '../facts/names.ts';
 import { ask, capture } from '../machine/command.ts';
 import { Fault } from '../machine/terminal.ts';
@@ -30,7 +30,18 @@ export async function buildBaseImages(platform: string): Promise<void> {
 }
 
 /**
- * Builds a service's image on the base images of that platform and pushes it.
+ * Builds a service's image as it is released, on the base images of that platform.
+ * @param root of the repository that has it
+ * @throws with Docker's words
+ */
+export async function buildImage(service: string, image: string, platform: string, root = '.'): Promise<void> {
+  const secrets = buildSecrets().flatMap((secret) => ['--secret', secret]);
+  const file = join(root, 'services', service, 'Dockerfile');
+  await build(platform, [...secrets, '--file', file, '--target', 'prod', '--tag', image, root]);
+}
+
+/**
+ * Builds a service's image and pushes it.
  * @returns the digest by which the registry has it
  * @throws with Docker's words, or that the registry told no digest
  */
@@ -41,9 +52,7 @@ export async function releaseImage(
   platform: string,
 ): Promise<string> {
   const image = `${repository}:${tag}`;
-  const secrets = buildSecrets().flatMap((secret) => ['--secret', secret]);
-  const file = `services/${service}/Dockerfile`;
-  await build(platform, [...secrets, '--file', file, '--target', 'prod', '--tag', image, '.']);
+  await buildImage(service, image, platform);
   // Docker remembers the digests of earlier pushes as well; this one's is in what it says now.
   const [, digest] = /\bdigest: (sha256:[0-9a-f]{64})\b/.exec(await docker(['push', image])) ?? [];
   if (!digest) throw new Fault(`The registry told no digest of ${image}`, 'A release names its images by digest only.');

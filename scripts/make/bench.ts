@@ -11,6 +11,7 @@ import { loadValues } from '../facts/values.ts';
 import { ask } from '../machine/command.ts';
 import { Fault, run } from '../machine/terminal.ts';
 import { read } from '../measure/answers.ts';
+import { median } from '../measure/median.ts';
 import { APP, measureBareApp, measureService } from '../measure/saves.ts';
 
 run(async () => {
@@ -62,10 +63,4 @@ async function reportMemory(ports: Map<string, number>): Promise<void> {
 function report(what: string, seconds: number[]): void {
   const [p50, max] = [median(seconds), Math.max(...seconds)].map((value) => value.toFixed(2));
   console.log(`${what}: p50 ${p50} s, max ${max} s (${seconds.length} saves)`);
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
 }
