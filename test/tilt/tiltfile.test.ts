@@ -208,7 +208,7 @@ describe('the Tiltfile', () => {
       expect(container(manifests, name).image).to.equal(`localhost:5005/${name}:tilt-1`);
   });
 
-  const isOfChart = (variable: string): boolean => /^(PG\w+|\w+_URL|PORT|LOG_LEVEL)$/.test(variable);
+  const isOfChart = (variable: string): boolean => /^(PG\w+|DATABASE_\w+|\w+_URL|PORT|LOG_LEVEL)$/.test(variable);
 
   // biome-ignore lint/suspicious/noExplicitAny: values of any shape
   function withValues<Result>(change: (values: any) => void, use: () => Result): Result {
