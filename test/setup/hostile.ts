@@ -61,7 +61,10 @@ const SEGMENTS = [
   ],
   ...['a'.repeat(3000), 'a'.repeat(20_000), '%25'.repeat(500)],
 ];
-const TARGETS = ['*', '//', '/%', '/.', '/..', '/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '///x', '?', '', '\\'];
+const TARGETS = [
+  ...['*', '//', '/%', '/.', '/..', '/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '///x', 'http://', 'http://?a'],
+  ...['x://', 'http:', '?', '', '\\'],
+];
 const QUERIES = ['limit', 'search', 'a', '__proto__', 'limit[]', 'search[a]', '%', '%00'].flatMap((name) =>
   ['', '=', '=-1', '=1e9', '=%00', '=%ff', '=%F0%9F%92%A5', `=${'x'.repeat(2000)}`, '=1&limit=2'].map(
     (value) => `?${name}${value}`,

@@ -87,9 +87,10 @@ function methodsAt(stack: Layer[], path: string): string[] {
 export const problemHandler: ErrorRequestHandler = (error, req, res, _next) => {
   const problem = toProblem(error);
   if (res.writableEnded || res.closed) {
-    // A caller who has left misses no answer, but we would miss a bug.
-    const isBug = problem.status === 500 && error.code !== 'ERR_STREAM_PREMATURE_CLOSE';
-    if (res.writableEnded || isBug)
+    // A caller who has left misses no answer, but we would miss a bug. The request's line may have it already.
+    const isKnown = error === res.errored || error.code === 'ERR_STREAM_PREMATURE_CLOSE';
+    const isBug = problem.status === 500 && !isKnown;
+    if (isBug || (res.writableEnded && problem.status > 500))
       req.log.error({ req: summaryOf(req), err: toError(error) }, 'failed after the answer');
     return;
   }

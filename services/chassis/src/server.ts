@@ -74,7 +74,9 @@ export function createServer(app: RequestListener, logger: Logger): Server {
   };
 
   function handleFirst({ answers: [res] }: Connection): void {
-    if (res && !res.writableEnded && !res.req.socket.destroyed) app(res.req, res);
+    if (!res || res.writableEnded || res.req.socket.destroyed) return;
+    res.req.url = withoutHost(res.req.url ?? '');
+    app(res.req, res);
   }
 
   server.on('request', receive);
@@ -90,14 +92,20 @@ export function createServer(app: RequestListener, logger: Logger): Server {
     const problem = PROBLEMS[error.code ?? ''] ?? NOT_HTTP;
     // A client that has left in the middle of its request waits for no answer.
     if (current && error.code === 'HPE_INVALID_EOF_STATE') socket.destroy();
-    // The rest of the request that is being handled.
-    else if (current && !current.req.complete && !current.headersSent) sendProblem(closing(current), problem);
-    // What follows it: is dropped with the connection once this answer is out.
+    // The rest of the request that is being handled, and somebody waits for it.
+    else if (current?.req.readableFlowing && !current.req.complete && !current.headersSent)
+      sendProblem(closing(current), problem);
+    // A rest that nobody reads, or what follows it: is dropped with the connection once this answer is out.
     else if (current && !current.headersSent) closing(current);
     else if (current || (last && !last.req.complete) || !socket.writable) socket.destroy();
     else refuse(socket, problem, logger, error.message);
   });
   return server;
+}
+
+/** A target may start with a host (RFC 9112, 3.2.2), and Express runs nothing at all for one in which it finds no path. */
+function withoutHost(target: string): string {
+  return target.replace(/^[a-z]+:\/\/[^/?#]*\/?/i, '/');
 }
 
 function closing(res: ServerResponse): ServerResponse {

@@ -50,6 +50,8 @@ describe('the server', () => {
     'has headers of more than 16 kB': [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`, 431, 'none'],
     'has headers that do not end': ['GET / HTTP/1.1\r\nHost: x\r\n', 408, 'none'],
     'wants a proxy': ['CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n', 400, 'none'],
+    'names a host and no path': ['GET http:// HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404, 'GET'],
+    'names a host and a query': ['GET http://?a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404, 'GET'],
     'has no Host': ['GET /things/1 HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'GET'],
     'has a body that does not end': [`${POST}Content-Length: 9\r\n\r\n{`, 408, 'POST'],
     'has a chunk of no length': [`${POST}Transfer-Encoding: chunked\r\n\r\nnonsense\r\n`, 400, 'POST'],
@@ -74,6 +76,19 @@ describe('the server', () => {
     feed();
     await new Promise((closed) => socket.once('close', closed));
     await expectProblem(text, 413, 'POST');
+  });
+
+  it('lets a route that does not read a broken body answer', async () => {
+    const head = 'GET /slow?ms=200 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const { text } = await sendRaw(app.port, `${head}nonsense\r\n`);
+    expect(text)
+      .to.match(/^HTTP\/1\.1 200 /)
+      .and.match(/^connection: close/im)
+      .and.contain('{"done":true}');
+  });
+
+  it('says of none of these that we have failed', () => {
+    expect(lines.filter(({ level }) => level === 'error')).to.deep.equal([]);
   });
 
   it('only closes a connection that has sent nothing', async () => {

@@ -40,7 +40,10 @@ export async function disturb(shop: Shop, kills: number, seed: number): Promise<
   for (let kill = 0; kill < kills; kill++) {
     await sleep(random() * PAUSE_MS);
     if (random() < 0.3) await pause(shop, random() * PAUSE_MS);
-    processes[Math.floor(random() * processes.length)]?.signal('SIGKILL');
+    const victim = processes[Math.floor(random() * processes.length)];
+    // On a slow machine one that is killed while it starts would never get to work.
+    await victim?.url();
+    victim?.signal('SIGKILL');
   }
   ended = true;
   await Promise.all(clients);

@@ -1,3 +1,4 @@
+import { until } from '../../../test/setup/http.ts';
 import { type Service, startService } from '../../../test/setup/service.ts';
 
 /** A process of a service that is started again whenever it dies, and that can be killed at any step of its work. */
@@ -23,8 +24,10 @@ export class Replica {
     });
   }
 
+  /** Of the process that listens first: one that is killed before it does has none. */
   async url(): Promise<string> {
-    return this.#service?.url() ?? '';
+    const { port } = await until(() => this.#service?.lines.find(({ msg }) => msg === 'listening'));
+    return `http://127.0.0.1:${port}`;
   }
 
   signal(signal: NodeJS.Signals): void {
