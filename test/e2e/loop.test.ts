@@ -149,7 +149,8 @@ describe('the stand, in the cluster', function () {
     });
 
   it('keeps the data through make down and tilt ci', async () => {
-    const before = await keptItems();
+    // The services install anew after the test before, whose lockfile has changed.
+    const before = await eventually('front answers', keptItems);
     await tilt?.stop();
     await capture('make', ['down']);
     expect(await inStand('get', 'deployments', '--output', 'name')).to.equal('');
