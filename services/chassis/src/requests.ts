@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, RequestHandler } from 'express';
-import type { Logger } from './logger.ts';
+import { COMPLETED, type Logger } from './logger.ts';
 import { countRequest } from './metrics.ts';
 
 declare module 'node:http' {
@@ -60,7 +60,7 @@ function logRequest(logger: Logger, req: Request, res: ServerResponse, milliseco
   const statusCode = statusOf(res);
   const line = { requestId: req.id, req: summaryOf(req), res: { statusCode }, responseTime: Math.round(milliseconds) };
   if (statusCode >= 500) logger.error({ ...line, err: failureOf(res) }, 'request failed');
-  else logger.info(line, statusCode === 499 ? 'request aborted' : 'request completed');
+  else logger.info(line, statusCode === 499 ? 'request aborted' : COMPLETED);
 }
 
 /**
