@@ -141,7 +141,7 @@ describe('host mode supervises', function () {
     fixture.copy.changeServices('helm/app/values-local.yaml', (services) => {
       services.front = { ...services.front, enabled: true };
     });
-    await host.says(`✗ front did not start: port ${fixture.ports.front} is taken by process ${process.pid}`);
+    await host.says(`✗ front does not start: port ${fixture.ports.front} is taken by process ${process.pid}`);
     await new Promise((done) => other.close(done));
     await eventually('front serves', () => read(fixture.ports.front, '/items'));
   });
