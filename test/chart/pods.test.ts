@@ -149,7 +149,12 @@ describe('the pods', () => {
     );
     expect([startupProbe, livenessProbe]).to.deep.equal([undefined, undefined]);
     expect(readinessProbe?.failureThreshold).to.be.greaterThan(1000);
-    expect(container(render(), 'store').readinessProbe?.failureThreshold).to.equal(3);
+  });
+
+  it('stay within reach in development to say why they do not start, and nowhere else', () => {
+    const threshold = (environment: string) =>
+      container(render({ environment }), 'store').readinessProbe?.failureThreshold;
+    expect([threshold('local'), threshold('staging'), threshold('prod')]).to.deep.equal([3600, 3, 3]);
   });
 
   it('keep a debugger’s options of their own', () => {

@@ -142,14 +142,14 @@ containers:
       timeoutSeconds: 2
       failureThreshold: 3
     {{- end }}
-    # Three refusals in less time than a stopping service goes on serving, however the stop came; an hour for who debugs.
+    # An hour for who debugs.
     readinessProbe:
       httpGet:
         path: /readyz
         port: {{ $management.name }}
       periodSeconds: 1
       timeoutSeconds: 2
-      failureThreshold: {{ ternary 3600 3 $values.debug }}
+      failureThreshold: {{ ternary 3600 (int $values.readinessProbe.failureThreshold) $values.debug }}
 {{- with $values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
