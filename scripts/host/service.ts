@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, stripVTControlCharacters } from 'node:util';
 import { describeListener, isTaken } from '../machine/ports.ts';
 import { endGroup, groupMembers, signalGroup } from '../machine/processes.ts';
 import { announce, printLines } from './output.ts';
@@ -68,7 +68,8 @@ export class Service {
     const runner = fork(RUNNER, { cwd, env, execArgv: [], detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.#runner = runner;
     printLines(name, [runner.stdout, runner.stderr], (line) => {
-      this.#lastLine = line;
+      // Those below it are its stack.
+      if (!line.startsWith(' ')) this.#lastLine = stripVTControlCharacters(line);
     });
     runner.on('message', (message: Message) => this.#heed(message));
     runner.once('error', (error) => announce(`✗ ${name} can't run: ${error.message}`));

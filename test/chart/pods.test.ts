@@ -22,6 +22,7 @@ import {
 const EVERYTHING = {
   serviceDefaults: {
     imagePullSecrets: [{ name: 'registry' }],
+    logColors: true,
     env: [{ name: 'GREETING', value: 'hello' }],
     envFrom: [{ secretRef: { name: 'more' } }],
     service: { type: 'LoadBalancer', annotations: { 'example.com/internal': 'true' } },

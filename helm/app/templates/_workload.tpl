@@ -201,6 +201,8 @@ env:
   {{- end }}
   - name: LOG_LEVEL
     value: {{ quote $values.logLevel }}
+  - name: LOG_FORMAT
+    value: {{ quote $values.logFormat }}
   {{- with include "app.urls" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -209,6 +211,10 @@ env:
   {{- end }}
   {{- with $values.env }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- if and $values.logColors (not (include "app.hasVariable" (dict "env" $values.env "name" "FORCE_COLOR"))) }}
+  - name: FORCE_COLOR
+    value: "1"
   {{- end }}
   {{- if and $values.debug (not (include "app.hasVariable" (dict "env" $values.env "name" "NODE_DEBUG_OPTION"))) }}
   - name: NODE_DEBUG_OPTION
