@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { ServiceClient } from '@stand/chassis/client';
 import { expect } from 'chai';
@@ -59,6 +60,14 @@ describe('metrics', () => {
     expect(status).to.equal(200);
     expect(type).to.match(/^text\/plain; version=0\.0\.4/);
     expect(text).to.contain('process_resident_memory_bytes').and.contain('nodejs_eventloop_lag_p99_seconds');
+  });
+
+  it('are those that the document names', async () => {
+    const table = readFileSync('docs/operations.md', 'utf8').matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm);
+    const named = [...table].flatMap(([, cell = '']) => cell.replaceAll('`', '').split(', '));
+    const text = await metrics();
+    expect(named).to.include.members(['http_server_request_duration_seconds', 'db_client_connection_max']);
+    expect(named.filter((name) => !text.includes(`# TYPE ${name} `))).to.deep.equal([]);
   });
 
   it('count requests by the pattern of their route, not by their path', async () => {
