@@ -10,7 +10,7 @@ export interface ServiceValues {
   needs: string[];
   uses: string[];
   logLevel: string;
-  database: { enabled: boolean; seed: boolean; poolSize: number };
+  database: { enabled: boolean; seed: boolean; poolSize: number; host: string; name: string };
   env: Variable[];
   migrateCommand: string[];
 }
