@@ -11,7 +11,7 @@ export interface ServiceValues {
   uses: string[];
   logLevel: string;
   logFormat: string;
-  database: { enabled: boolean; seed: boolean; poolSize: number };
+  database: { enabled: boolean; seed: boolean; poolSize: number; host: string; name: string };
   env: Variable[];
   migrateCommand: string[];
 }

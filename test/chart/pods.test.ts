@@ -36,6 +36,7 @@ const EVERYTHING = {
       extraEgress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports: [{ port: 443 }] }],
       metricsIngress: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
     },
+    serviceMonitor: { enabled: true, labels: { release: 'prometheus' }, interval: '30s' },
     ingress: {
       enabled: true,
       className: 'nginx',

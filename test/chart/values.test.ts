@@ -50,6 +50,11 @@ describe('the values', () => {
     ['serviceDefaults.service.nodePort', { service: { nodePort: 80 } }, "at '/serviceDefaults/service/nodePort'"],
     ['serviceDefaults.image.digest', { image: { digest: 'sha256:1' } }, "at '/serviceDefaults/image/digest'"],
     ['serviceDefaults.image.pullPolicy', { image: { pullPolicy: 'always' } }, "at '/serviceDefaults/image/pullPolicy'"],
+    [
+      'serviceDefaults.serviceMonitor.interval',
+      { serviceMonitor: { interval: '30 s' } },
+      "at '/serviceDefaults/serviceMonitor/interval'",
+    ],
     ['serviceDefaults.url', { url: 'store:8081' }, "at '/serviceDefaults/url'"],
     [
       'serviceDefaults.env[].value',

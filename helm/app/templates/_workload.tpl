@@ -21,6 +21,9 @@ when the service is disabled.
 {{- if $values.networkPolicy.enabled }}
 {{- include "app.networkPolicy" $context }}
 {{- end }}
+{{- if $values.serviceMonitor.enabled }}
+{{- include "app.serviceMonitor" $context }}
+{{- end }}
 {{- if $values.ingress.enabled }}
 {{- include "app.ingress" $context }}
 {{- end }}
@@ -282,6 +285,28 @@ spec:
     - name: management
       port: {{ .values.managementPort }}
       targetPort: management
+{{- end }}
+
+{{/* A port's name is of one Service alone: that of probes and metrics, where there is one. */}}
+{{- define "app.serviceMonitor" }}
+{{- $management := include "app.management" . | fromJson }}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+{{ include "app.metadata" . }}
+    {{- with .values.serviceMonitor.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  jobLabel: app.kubernetes.io/name
+  selector:
+    matchLabels:
+      {{- include "app.selectorLabels" . | nindent 6 }}
+  endpoints:
+    - port: {{ quote $management.name }}
+      {{- with .values.serviceMonitor.interval }}
+      interval: {{ quote . }}
+      {{- end }}
 {{- end }}
 
 {{- define "app.autoscaler" }}
