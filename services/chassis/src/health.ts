@@ -2,6 +2,11 @@ import { Router } from 'express';
 import type { Logger } from './logger.ts';
 import { serveMetrics } from './metrics.ts';
 
+declare global {
+  /** A hash of the sources that this process has started from; in production there is none. */
+  var __sources: string | undefined;
+}
+
 /** Rejects when the service can't serve; the message says why. */
 export type Check = () => Promise<unknown>;
 
@@ -26,6 +31,7 @@ const TIMEOUT_MS = 1500;
 
 /**
  * The two probes, and the metrics beside them. `/livez` answers while the process can answer at all: a dead database is no reason to restart.
+ * In development it tells by which sources, as make wait and make status ask.
  * `/readyz` runs the check; it logs when the answer changes and each reason once, not at each probe.
  */
 export function createHealth({ logger, check = async () => {}, port }: Options): Health {
@@ -49,7 +55,7 @@ export function createHealth({ logger, check = async () => {}, port }: Options):
 
   const router = Router();
   router.get('/livez', (_req, res) => {
-    res.json({ status: 'up' });
+    res.json({ status: 'up', sources: globalThis.__sources });
   });
   router.get('/readyz', async (_req, res) => {
     const fault = await findFault();

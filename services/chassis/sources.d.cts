@@ -1,0 +1,1 @@
+export function hashSources(service: string): string | undefined;
