@@ -8,6 +8,7 @@ const { basename, dirname, relative, resolve, sep } = require('node:path');
 const { finished } = require('node:stream/promises');
 const { stripVTControlCharacters } = require('node:util');
 const { openDoor } = require('./door.cjs');
+const { folderOf, hashSources, IGNORED } = require('./sources.cjs');
 const { createStandIn } = require('./stand-in.cjs');
 
 const parent = process.send && { send: process.send.bind(process) };
@@ -19,15 +20,11 @@ delete process.env.HOME;
 const nodemon = require('nodemon');
 if (HOME) process.env.HOME = HOME;
 
-const IGNORED = /^(node_modules|coverage|bower_components|__pycache__|\..+)$/;
 const PAUSE_MS = 1000;
 /** What is kept of a service's output, in characters. */
 const MAX_OUTPUT = 8192;
 
 const tell = (type) => parent?.send({ type });
-
-/** The folder that an entry of `watch` names; of a pattern, the folder before it. */
-const folderOf = (rule) => resolve(rule.replace(/[^/]*[*?{[].*$/, ''));
 
 const isPattern = (rule) => /[*?{[]/.test(rule);
 const isExclusion = (rule) => rule.startsWith('!');
@@ -38,7 +35,7 @@ const isExclusion = (rule) => rule.startsWith('!');
  */
 function watchFoldersOnly(config) {
   const { options } = config;
-  config.dirs = options.watch.map(folderOf);
+  config.dirs = options.watch.map((rule) => resolve(folderOf(rule)));
   const watched = options.watch.map((rule) => (isPattern(rule) ? rule : '**/*'));
   options.monitor = [...watched, ...options.monitor.filter(isExclusion)];
   options.watchOptions = { ...options.watchOptions, disableGlobbing: true, ignored: isIgnored };
@@ -75,7 +72,8 @@ class Run {
     await this.#silent;
     const error = stripVTControlCharacters(this.#output).trim();
     const place = locate(error);
-    return { reason: `${this.served ? 'has ended' : 'does not start'}${place ? `, ${place}` : ''}`, error };
+    const reason = `${this.served ? 'has ended' : 'does not start'}${place ? `, ${place}` : ''}`;
+    return { reason, error, sources: hashSources('.') };
   }
 }
 
