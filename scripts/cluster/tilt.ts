@@ -11,6 +11,7 @@ import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
 import { inspectorPort } from '../facts/ports.ts';
 import { CHART, loadValues, type ServiceValues, valuesFile } from '../facts/values.ts';
 import { upgradeFlags } from '../machine/tools.ts';
+import { refreshContext } from './context.ts';
 import { baseImages, buildSecrets, NPMRC } from './images.ts';
 
 interface Settings {
@@ -52,6 +53,7 @@ async function facts({ environment, selected, debug }: Settings): Promise<object
   const enabled = all.filter(([, { enabled }]) => enabled);
   return {
     ...{ context, namespace, release, chart },
+    context: environment === 'local' ? refreshContext(enabled.map(([name]) => name).filter(isNode)) : null,
     baseImages: baseImages(),
     buildSecrets: buildSecrets(),
     npmrc: existsSync(NPMRC) ? NPMRC : null,
