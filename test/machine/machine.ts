@@ -127,7 +127,8 @@ export class Machine {
     const { pid, started } = findProcess(host.pid ?? 0) ?? {};
     const { gateway, database } = this.ports;
     mkdirSync(join(this.root, '.stand'));
-    this.#write('.stand/host.json', JSON.stringify({ host: { pid, started }, ports: [gateway, database], groups: [] }));
+    const run = { environment: 'local', services: ['gateway'], ports: [gateway, database] };
+    this.#write('.stand/host.json', JSON.stringify({ host: { pid, started }, ...run, groups: [] }));
   }
 
   doctor(env: Record<string, string> = {}): Promise<Ended> {
