@@ -1,6 +1,6 @@
 /** What the pods of the stand's release say of a service that does not answer: why it can't, as far as Kubernetes knows. */
+import { kubectl } from '../cluster/commands.ts';
 import { readNames } from '../facts/names.ts';
-import { ask } from '../machine/command.ts';
 import { parseObject } from '../machine/http.ts';
 
 /** Of a log, what is shown. */
@@ -23,6 +23,7 @@ interface ContainerStatus {
 }
 
 interface State {
+  running?: object;
   waiting?: { reason?: string; message?: string };
   terminated?: { reason?: string; exitCode: number };
 }
@@ -37,11 +38,14 @@ export interface Pod {
   };
 }
 
+/** `container` is the one whose log, or `previous` log, says more. */
+type Judgement = (Omit<PodState, 'error'> & { container?: string; previous?: boolean }) | undefined;
+
 /** Of each component whose newest pods can't serve or are still to come. */
 export async function describePods(): Promise<Map<string, PodState>> {
   const { release } = readNames();
   const selection = ['--selector', `app.kubernetes.io/instance=${release}`];
-  const items: Pod[] = parseObject(await kubectl('get', 'pods', ...selection, '--output', 'json')).items ?? [];
+  const items: Pod[] = parseObject(await ask('get', 'pods', ...selection, '--output', 'json')).items ?? [];
   const states = await Promise.all(
     items.map(async (pod) => [pod.metadata.labels['app.kubernetes.io/name'] ?? '', await describe(pod)] as const),
   );
@@ -54,15 +58,12 @@ async function describe(pod: Pod): Promise<PodState | undefined> {
   const { container, previous, ...state } = fault;
   if (container === undefined) return { ...state, error: null };
   const log = ['logs', pod.metadata.name, '--container', container, '--tail', String(LOG_LINES)];
-  const error = (await kubectl(...log, ...(previous ? ['--previous'] : []))).trim();
+  const error = (await ask(...log, ...(previous ? ['--previous'] : []))).trim();
   return { ...state, error: error || null };
 }
 
-/** What keeps a pod from serving, undefined when nothing does; `container` is the one whose log, or `previous` log, says more. */
-export function judgePod({
-  metadata,
-  status,
-}: Pod): (Omit<PodState, 'error'> & { container?: string; previous?: boolean }) | undefined {
+/** What keeps a pod from serving; undefined when nothing does. */
+export function judgePod({ metadata, status }: Pod): Judgement {
   if (metadata.deletionTimestamp || status.phase === 'Succeeded' || isReady(status)) return undefined;
   const unscheduled = status.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
   if (unscheduled)
@@ -74,40 +75,21 @@ export function judgePod({
 const isReady = ({ conditions }: Pod['status']): boolean =>
   conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
-function judgeContainer({
-  name,
-  state = {},
-  lastState = {},
-  restartCount = 0,
-}: ContainerStatus): ReturnType<typeof judgePod> {
-  const ended = state.terminated ?? lastState.terminated;
-  const failed = ended && ended.exitCode !== 0;
-  if (failed && !('running' in state)) {
+function judgeContainer({ name, state = {}, lastState = {}, restartCount = 0 }: ContainerStatus): Judgement {
+  if (state.running) return undefined;
+  const end = state.terminated ?? lastState.terminated;
+  if (end && end.exitCode !== 0) {
+    const cause = end.reason === 'OOMKilled' ? 'too much memory' : `exit code ${end.exitCode}`;
     const times = restartCount > 0 ? `, started again ${restartCount} times` : '';
-    return {
-      state: 'does not start',
-      reason: `${name} ended with ${ended.reason === 'OOMKilled' ? 'too much memory' : `exit code ${ended.exitCode}`}${times}`,
-      container: name,
-      previous: !state.terminated,
-    };
+    const reason = `${name} ended with ${cause}${times}`;
+    return { state: 'does not start', reason, container: name, previous: !state.terminated };
   }
   const { reason = '', message } = state.waiting ?? {};
-  if (FAULTS.test(reason))
-    return { state: 'does not start', reason: `${name}: ${reason}${message ? `, ${message}` : ''}` };
-  return undefined;
+  if (!FAULTS.test(reason)) return undefined;
+  return { state: 'does not start', reason: [`${name}: ${reason}`, message].filter(Boolean).join(', ') };
 }
 
-async function kubectl(...args: string[]): Promise<string> {
-  const { context, namespace } = readNames();
-  const { stdout } = await ask(
-    'kubectl',
-    '--context',
-    context,
-    '--namespace',
-    namespace,
-    '--request-timeout',
-    '5s',
-    ...args,
-  );
-  return stdout;
+/** Empty where there is no answer. */
+function ask(...args: string[]): Promise<string> {
+  return kubectl(readNames().namespace, ['--request-timeout', '5s', ...args]).catch(() => '');
 }

@@ -1,11 +1,11 @@
 /** Which stand there is to look at: in which mode it runs, and which services it runs. */
+import { kubectl } from '../cluster/commands.ts';
 import { argument } from '../facts/arguments.ts';
 import { type Choice, chooseMode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
 import { TILT_PORT } from '../facts/ports.ts';
 import { loadValues, type Values } from '../facts/values.ts';
 import { findHostMode } from '../host/state.ts';
-import { ask } from '../machine/command.ts';
 import { findEngine } from '../machine/engine.ts';
 import { isTaken } from '../machine/ports.ts';
 import { Fault } from '../machine/terminal.ts';
@@ -60,10 +60,10 @@ function valuesWith(environment: string, running: string[]): Values {
 
 /** The release's, in the stand's own cluster; none where that does not answer. */
 async function findDeployments(): Promise<string[]> {
-  const { context, namespace, release } = readNames();
-  const place = ['--context', context, '--namespace', namespace, '--request-timeout', '5s'];
+  const { namespace, release } = readNames();
   const selection = ['--selector', `app.kubernetes.io/instance=${release}`];
   const names = ['--output', 'jsonpath={.items[*].metadata.name}'];
-  const { stdout } = await ask('kubectl', ...place, 'get', 'deployments', ...selection, ...names);
-  return stdout.split(' ').filter(Boolean);
+  const get = ['--request-timeout', '5s', 'get', 'deployments', ...selection, ...names];
+  const answer = await kubectl(namespace, get).catch(() => '');
+  return answer.split(' ').filter(Boolean);
 }

@@ -9,7 +9,7 @@ import { lookAt } from './look.ts';
 import { describePods, type PodState } from './pods.ts';
 import { findStand, type Stand } from './stand.ts';
 
-// docs/status.md has these three as they stand here.
+// docs/status.md has these four as they stand here.
 export interface Status {
   /** The stand's name. */
   stand: string;
@@ -31,14 +31,17 @@ export interface ServiceStatus {
   /** What is wrong, in a few words. */
   reason: string | null;
   /** What it said last that was an error: since its process started, or of what keeps it from starting. */
-  error: {
-    text: string /** File and line in the repository, such as services/orders/src/app.ts:12. */;
-    at: string | null;
-  } | null;
+  error: LastError | null;
   /** The port that its debugger listens on. */
   debugger: number | null;
   /** Whether it runs the sources as they are on disk; null where it does not tell, as in another language. */
   current: boolean | null;
+}
+
+export interface LastError {
+  /** File and line in the repository, such as services/orders/src/app.ts:12. */
+  at: string | null;
+  text: string;
 }
 
 export interface DatabaseStatus {
@@ -74,7 +77,7 @@ async function describeServices(stand: Stand, pods: Pods): Promise<ServiceStatus
       if (!errors || !enabled) return { name, state: enabled ? 'not running' : 'off', address, ...nothing };
       const { state, age, reason, error, debugger: inspector, current } = await seeService(name, port, pods.get(name));
       const text = error ?? errors.since(name, age);
-      const located = text ? { text, at: locate(name, text) } : null;
+      const located = text ? { at: locate(name, text), text } : null;
       return { name, state, address, age, reason, error: located, debugger: inspector, current };
     }),
   );
