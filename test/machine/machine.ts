@@ -142,10 +142,16 @@ export class Machine {
 
   /** The script behind a target of make; `env` has make's arguments too, as make hands them over. */
   make(target: string, env: Record<string, string> = {}): Promise<Ended> {
-    const typescript = join(REPOSITORY, 'node_modules/ts-node/register');
-    const project = { TS_NODE_PROJECT: join(REPOSITORY, 'tsconfig.json') };
-    const script = join(REPOSITORY, `scripts/make/${target}.ts`);
-    return this.run('node', ['--conditions=source', '--require', typescript, script], { ...project, ...env });
+    return this.run('node', ...scriptOf(target, env));
+  }
+
+  /** As make, but it goes on. */
+  start(target: string, env: Record<string, string> = {}): ChildProcess {
+    const [args, variables] = scriptOf(target, env);
+    const options = { cwd: this.root, env: { PATH: this.#bin, HOME: process.env.HOME, ...variables } };
+    const child = spawn(join(this.#bin, 'node'), args, options);
+    this.#processes.push(child);
+    return child;
   }
 
   run(program: string, args: string[], env: Record<string, string> = {}): Promise<Ended> {
@@ -165,6 +171,14 @@ export class Machine {
     for (const child of this.#processes) child.kill();
     rmSync(this.root, { recursive: true });
   }
+}
+
+/** What node is to be told to run it, and its variables. */
+function scriptOf(target: string, env: Record<string, string>): [args: string[], env: Record<string, string>] {
+  const typescript = join(REPOSITORY, 'node_modules/ts-node/register');
+  const script = join(REPOSITORY, `scripts/make/${target}.ts`);
+  const project = { TS_NODE_PROJECT: join(REPOSITORY, 'tsconfig.json') };
+  return [['--conditions=source', '--require', typescript, script], { ...project, ...env }];
 }
 
 /** Ports that were free a moment ago, all different. */
