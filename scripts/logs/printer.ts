@@ -1,7 +1,7 @@
 /** Prints lines in order, each with its service's label, as host mode does. */
 import { resolve } from 'node:path';
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { toText } from '@stand/chassis/text';
+import { toText } from '../../services/chassis/src/text.ts';
 import { labelOf } from '../host/output.ts';
 import { inOrder, type Line } from './lines.ts';
 

@@ -1,30 +1,163 @@
-/** Placeholder: the helper of "lines" makes this file. */
-import { styleText } from 'node:util';
+/** Lines for people, made of those that pino writes as JSON; scripts show a pod's log by it, too. */
+import { dirname } from 'node:path';
+import { isatty, WriteStream } from 'node:tty';
+import { inspect, stripVTControlCharacters } from 'node:util';
 
 interface Look {
   colours: boolean;
-  /** Paths of files in it, and of those beside it, are shown from here. */
+  /** Where paths are shown from, if they lead into it or beside it. */
   folder: string;
 }
 
-export const showsColours = (): boolean => styleText('red', '', { stream: process.stdout }) !== '';
+type Fields = Record<string, unknown>;
 
-export function toText(json: string, _look: Look): string {
+const LEVELS = new Map(
+  Object.entries({ trace: 'gray', debug: 'blue', info: 'green', warn: 'yellow', error: 'red', fatal: 'bgRed' }),
+);
+const INDENT = '    ';
+const UUID = /^([\da-f]{8})(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+/** What ends a line, drives a terminal, or shows text in another order than it has. */
+const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+const NEEDS_QUOTES = /^$|[\s"=\p{Cc}\p{Bidi_Control}]/u;
+
+/** As util.styleText has it, which would open process.stdout: a pipe opened so no longer waits for its reader. */
+export function showsColours(): boolean {
+  return (isatty(1) || process.env.FORCE_COLOR !== undefined) && WriteStream.prototype.hasColors();
+}
+
+/**
+ * An event's line, without its end, and indented below it what an error has to say. Whatever the event holds, no part of
+ * it looks like another line or reaches a terminal as a code. What is no event of pino's stays as it is.
+ */
+export function toText(json: string, { colours, folder }: Look): string {
+  const event = parseEvent(json);
+  if (!event) return json;
+  const text = render(event, folder);
+  return colours ? text : stripVTControlCharacters(text);
+}
+
+function parseEvent(json: string): Fields | undefined {
   try {
-    const { time, level, msg, req, res, requestId = '', responseTime, err, trace_id } = JSON.parse(json);
-    if (level === undefined) return json;
-    const request = req ? `  ${req.method} ${req.url} ${res.statusCode} ${responseTime} ms` : '';
-    const trace = trace_id ? `  trace_id=${trace_id}` : '';
-    const id = String(requestId).replace(/^([\da-f]{8})(-[\da-f]{4}){3}-[\da-f]{12}$/i, '$1');
-    const head = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${msg}${request}${id && `  ${id}`}${trace}`;
-    return [
-      head,
-      ...String(err?.stack ?? '')
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => `    ${line.trim()}`),
-    ].join('\n');
+    const event = JSON.parse(json);
+    return isMap(event) && 'level' in event ? event : undefined;
   } catch {
-    return json;
+    return undefined;
   }
+}
+
+function render(event: Fields, folder: string): string {
+  const { time, level, msg, service, requestId, responseTime, req, res, err, ...others } = event;
+  const { method, url, ...restOfRequest } = toMap(req);
+  const { statusCode, ...restOfAnswer } = toMap(res);
+  const error = toMap(err);
+  const said = plain(msg);
+  const [message = '', ...belowMessage] = linesOf(said);
+  const [title = '', ...belowTitle] = isSaid(error.message, said) ? [] : linesOf(titleOf(error));
+  const line = join('  ', [
+    join(' ', [paint('dim', clock(time)), showLevel(plain(level)), message]),
+    join(' ', [show(method), visible(plain(url)), showStatus(statusCode), show(responseTime, ' ms')]),
+    paint('dim', show(requestId).replace(UUID, '$1')),
+    paint('red', title),
+    showFields({ ...others, req: restOfRequest, res: restOfAnswer }, said),
+  ]);
+  return [line, ...belowMessage, ...belowTitle, ...detailsOf(error, said, folder)].join(`\n${INDENT}`);
+}
+
+/** Local time; nothing where it is none. */
+function clock(time: unknown): string {
+  const date = new Date(typeof time === 'number' ? time : plain(time));
+  if (Number.isNaN(date.getTime())) return '';
+  return `${date.toTimeString().slice(0, 8)}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}
+
+const showLevel = (level: string): string => paint(LEVELS.get(level), visible(level).toUpperCase().padEnd(5));
+
+function showStatus(status: unknown): string {
+  const style = { 4: 'yellow', 5: 'red' }[Math.floor(Number(plain(status)) / 100)];
+  return paint(style ?? 'green', show(status));
+}
+
+/** As logfmt has them, but for those that hold nothing or that the message has said. */
+function showFields(fields: Fields, said: string): string {
+  const unsaid = Object.entries(fields).filter(([, value]) => !isEmpty(value) && !isSaid(value, said));
+  return join(
+    ' ',
+    unsaid.map(([key, value]) => paint('dim', `${show(key)}=`) + show(value)),
+  );
+}
+
+/** As in `not ready: REASON`, with the reason as a field beside it. */
+const isSaid = (value: unknown, said: string): boolean => value === said || said.endsWith(`: ${plain(value)}`);
+
+const titleOf = ({ type, message }: Fields): string => join(': ', [plain(type), plain(message)]);
+
+/** What else is known of an error: its fields, where it was thrown, and what it comes from. */
+function detailsOf(error: Fields, said: string, folder: string): string[] {
+  const { type, message, stack, aggregateErrors, ...fields } = error;
+  const [thrown = '', ...causes] = plain(stack).split('\ncaused by: ');
+  const members = Array.isArray(aggregateErrors) ? aggregateErrors.map(toMap) : [];
+  return [
+    showFields(fields, said),
+    ...framesOf(thrown, folder),
+    ...causes.flatMap((cause) => block(`caused by: ${headOf(cause)}`, framesOf(cause, folder))),
+    ...members.flatMap((member) => block(titleOf(member), detailsOf(member, said, folder))),
+  ].filter(Boolean);
+}
+
+const block = (title: string, below: string[]): string[] => [...linesOf(title), ...below.map((line) => INDENT + line)];
+
+const headOf = (stack: string): string => stack.split(/\n +at /, 1)[0] ?? '';
+
+/** Our own come first: the others are what called them. */
+function framesOf(stack: string, folder: string): string[] {
+  const lines = linesOf(stack.slice(headOf(stack).length)).filter(Boolean);
+  const frames = lines.map((line) => shorten(line.trim(), folder));
+  const isOwn = (frame: string): boolean => /:\d+\)?$/.test(frame) && !/\bnode:|\bnode_modules\//.test(frame);
+  return [...frames.filter(isOwn), ...frames.filter((frame) => !isOwn(frame)).map((frame) => paint('dim', frame))];
+}
+
+/** A path in the folder or beside it is shown from there, a package's from where packages are. */
+function shorten(frame: string, folder: string): string {
+  return frame.replace(/(?<=[ (])(?:file:\/\/)?(\/.*)/, (_, path: string) => {
+    const parent = dirname(folder);
+    if (path.startsWith(`${folder}/`)) return path.slice(folder.length + 1);
+    if (path.startsWith(`${parent}/`)) return `..${path.slice(parent.length)}`;
+    return path.replace(/^.*?\/(?=node_modules\/)/, '');
+  });
+}
+
+/** A value, in quotes where it would not be seen to be one. */
+function show(value: unknown, unit = ''): string {
+  if (value === undefined) return '';
+  const needsQuotes = typeof value === 'string' && NEEDS_QUOTES.test(value);
+  return visible(needsQuotes ? JSON.stringify(value) : plain(value)) + unit;
+}
+
+function plain(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}
+
+const linesOf = (text: string): string[] => text.split('\n').map(visible);
+
+function visible(text: string): string {
+  return text.replace(CONTROLS, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function paint(style: string | undefined, text: string): string {
+  const [open, close] = inspect.colors[style ?? ''] ?? [];
+  return text && style ? `\x1b[${open}m${text}\x1b[${close}m` : text;
+}
+
+const join = (separator: string, parts: string[]): string => parts.filter(Boolean).join(separator);
+
+/** Anything else as the one value of a map, so that it is shown. */
+function toMap(value: unknown): Fields {
+  if (isMap(value)) return value;
+  return value === undefined ? {} : { value };
+}
+
+const isEmpty = (value: unknown): boolean => isMap(value) && Object.keys(value).length === 0;
+
+function isMap(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
