@@ -25,11 +25,13 @@ run(async () => {
 
   const timeout = AbortSignal.timeout(seconds * 1000);
   const services = names.map((name) => new Awaited(name, stand.values.services[name]?.port ?? 0, timeout));
-  // Once more when all are, as the files may have changed while one waited for another.
-  do await Promise.all(services.map((service) => service.untilCurrent()));
-  while (!(await areAll(services)) && !timeout.aborted);
-  const late = services.filter(({ missing }) => missing);
-  if (late.length > 0) throw await explain(stand, late, seconds);
+  let areCurrent = false;
+  while (!areCurrent && !timeout.aborted) {
+    await Promise.all(services.map((service) => service.untilCurrent()));
+    // Once more, as the files may have changed while one waited for another.
+    areCurrent = (await Promise.all(services.map((service) => service.isCurrent()))).every(Boolean);
+  }
+  if (!areCurrent) throw await explain(stand, services, seconds);
   say(`✓ Ready, by the sources as they are: ${names.join(', ')}`);
 });
 
@@ -74,9 +76,6 @@ class Awaited {
   }
 }
 
-const areAll = async (services: Awaited[]): Promise<boolean> =>
-  (await Promise.all(services.map((service) => service.isCurrent()))).every(Boolean);
-
 function findMissing(name: string, { state, reason, current }: Look): string | undefined {
   if (current === false) return 'it runs, or has failed by, other sources than those on disk';
   if (state !== 'ready') return reason ?? state;
@@ -84,10 +83,10 @@ function findMissing(name: string, { state, reason, current }: Look): string | u
 }
 
 /** In the cluster the pods know more. */
-async function explain({ mode }: Stand, late: Awaited[], seconds: number): Promise<Fault> {
+async function explain({ mode }: Stand, services: Awaited[], seconds: number): Promise<Fault> {
   const pods = mode === 'cluster' ? await describePods() : new Map();
-  const lines = late.map(
-    ({ name, missing }) => `  ${[`${name}: ${missing}`, pods.get(name)?.reason].filter(Boolean).join('; ')}`,
+  const lines = services.flatMap(({ name, missing }) =>
+    missing ? [`  ${name}: ${[missing, pods.get(name)?.reason].filter(Boolean).join('; ')}`] : [],
   );
   return new Fault([`Not ready after ${seconds} s:`, ...lines].join('\n'), 'make status says more.', TIMED_OUT);
 }

@@ -5,28 +5,36 @@ import { type DatabaseStatus, isFine, type ServiceStatus, type Status } from './
 const COLOURS = { '✓': 'green', '!': 'yellow', '✗': 'red', ' ': 'reset' } as const;
 type Mark = keyof typeof COLOURS;
 
+/** How many lines of an error are shown; make logs has all. */
+const DETAILS = 6;
+
 export function renderStatus({ stand, mode, reason, services, database }: Status): string {
-  const rows = [...services.map(cellsOf), cellsOfDatabase(database)];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  const details = services.map(({ error }) =>
-    error ? `\n${indent(error.at ? `${error.at}\n${error.text}` : error.text)}` : '',
-  );
+  const lines = align([...services.map(cellsOf), cellsOfDatabase(database)]);
   const marks = [...services.map(markOf), markOfDatabase(database)];
   return [
     `${stand} in ${mode} mode: ${reason}`,
-    ...lines.map((line, index) => `${paint(marks[index] ?? ' ')} ${line}${details[index] ?? ''}`),
+    ...lines.flatMap((line, index) => [`${paint(marks[index] ?? ' ')} ${line}`, ...detailsOf(services[index])]),
   ].join('\n');
 }
 
-const paint = (mark: Mark): string => styleText(COLOURS[mark], mark, { stream: process.stdout });
+function align(rows: string[][]): string[] {
+  const widthOf = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widthOf(column)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
 
-const indent = (text: string): string => text.replace(/^/gm, '    ');
+function detailsOf(service: ServiceStatus | undefined): string[] {
+  if (!service?.error) return [];
+  const { at, text } = service.error;
+  const lines = text.split('\n').slice(0, DETAILS);
+  return [...(at ? [at] : []), ...lines].map((line) => `    ${line}`);
+}
+
+const paint = (mark: Mark): string => styleText(COLOURS[mark], mark, { stream: process.stdout });
 
 function markOf(service: ServiceStatus): Mark {
   if (service.state === 'off') return ' ';
@@ -58,7 +66,8 @@ const cellsOfDatabase = ({ state, address, reason }: DatabaseStatus): string[] =
 ];
 
 function remarkOf({ reason, state, current }: ServiceStatus): string {
-  if (reason) return reason;
+  // What stands in for a service begins with the state.
+  if (reason) return reason.replace(`${state}, `, '');
   if (current === false) return 'runs other sources than those on disk';
   return current === null && state === 'ready' ? 'does not tell its sources' : '';
 }

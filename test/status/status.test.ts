@@ -262,7 +262,7 @@ describe('a status', () => {
         '    services/web/src/app.ts:3',
         '    ERROR request failed',
         '        at pay',
-        '✗ payments  does not start  http://localhost:8080                      does not start, src/app.ts:12',
+        '✗ payments  does not start  http://localhost:8080                      src/app.ts:12',
         '! stock     ready           http://localhost:8080  2 h                 runs other sources than those on disk',
         '✓ clock     ready           http://localhost:8080                      does not tell its sources',
         '  mail      off',
