@@ -1,10 +1,10 @@
-/** Where the lines of a stand are, as it runs. */
+/** Where the lines of what runs are. */
 import { checkPlace, type Release } from '../cluster/release.ts';
 import { argument } from '../facts/arguments.ts';
 import { readNames } from '../facts/names.ts';
 import { Fault } from '../machine/terminal.ts';
 import { needTools } from '../machine/tools.ts';
-import type { Stand } from '../status/stand.ts';
+import type { Running } from '../status/running.ts';
 import { findRecords, Records } from './files.ts';
 import type { Source } from './lines.ts';
 import { Pods } from './pods.ts';
@@ -13,7 +13,7 @@ import { Pods } from './pods.ts';
  * Of these services; where none is named, of all. Host mode's lines stay when it has ended.
  * @throws {Fault} when there are none
  */
-export async function sourceOf({ mode, runs, values }: Stand, services: string[]): Promise<Source> {
+export async function sourceOf({ mode, runs, values }: Running, services: string[]): Promise<Source> {
   if (runs && mode === 'cluster')
     return podsOf(ownRelease(), services.length > 0 ? services : Object.keys(values.services));
   if (argument('MODE') !== 'cluster' && findRecords().length > 0) return new Records(services);

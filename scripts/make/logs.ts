@@ -11,7 +11,7 @@ import { type Extent, LEVELS, type Level, type Line, Sieve, type Source, type Wa
 import { Gatherer, print } from '../logs/printer.ts';
 import { ownRelease, podsOf, sourceOf } from '../logs/source.ts';
 import { Fault, run } from '../machine/terminal.ts';
-import { chooseServices, findStand } from '../status/stand.ts';
+import { chooseServices, findRunning } from '../status/running.ts';
 
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
@@ -55,7 +55,7 @@ async function findSource(named: string[]): Promise<Source> {
   chooseServices({ values }, named);
   const release = readRelease();
   if (release) return podsOf(release, named.length > 0 ? named : Object.keys(values.services));
-  return sourceOf(await findStand(), named);
+  return sourceOf(await findRunning(), named);
 }
 
 /** Another one than that of make dev. @throws {Fault} when it is named without its place */

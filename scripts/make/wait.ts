@@ -8,7 +8,7 @@ import { argument, listArgument } from '../facts/arguments.ts';
 import { Fault, run, say } from '../machine/terminal.ts';
 import { type Look, lookAt, tellsSources } from '../status/look.ts';
 import { describePods } from '../status/pods.ts';
-import { chooseServices, findStand, type Stand } from '../status/stand.ts';
+import { chooseServices, findRunning, type Running } from '../status/running.ts';
 
 const TIMED_OUT = 17;
 const DOES_NOT_START = 18;
@@ -17,21 +17,21 @@ const MAX_S = 86_400;
 
 run(async () => {
   const seconds = readTimeout(argument('TIMEOUT') || '60');
-  const stand = await findStand();
-  if (!stand.runs) throw new Fault('Nothing of the stand runs', 'Start it: make dev', TIMED_OUT);
-  const names = chooseServices(stand, listArgument('SERVICE'));
-  const off = names.find((name) => !stand.values.services[name]?.enabled);
+  const running = await findRunning();
+  if (!running.runs) throw new Fault('Nothing of the stand runs', 'Start it: make dev', TIMED_OUT);
+  const names = chooseServices(running, listArgument('SERVICE'));
+  const off = names.find((name) => !running.values.services[name]?.enabled);
   if (off) throw new Fault(`${off} is not among the services that run`, 'make dev SERVICES="…" runs it.', TIMED_OUT);
 
   const timeout = AbortSignal.timeout(seconds * 1000);
-  const services = names.map((name) => new Awaited(name, stand.values.services[name]?.port ?? 0, timeout));
+  const services = names.map((name) => new Awaited(name, running.values.services[name]?.port ?? 0, timeout));
   let areCurrent = false;
   while (!areCurrent && !timeout.aborted) {
     await Promise.all(services.map((service) => service.untilCurrent()));
     // Once more, as the files may have changed while one waited for another.
     areCurrent = (await Promise.all(services.map((service) => service.isCurrent()))).every(Boolean);
   }
-  if (!areCurrent) throw await explain(stand, services, seconds);
+  if (!areCurrent) throw await explain(running, services, seconds);
   say(`✓ Ready, by the sources as they are: ${names.join(', ')}`);
 });
 
@@ -83,7 +83,7 @@ function findMissing(name: string, { state, reason, current }: Look): string | u
 }
 
 /** In the cluster the pods know more. */
-async function explain({ mode }: Stand, services: Awaited[], seconds: number): Promise<Fault> {
+async function explain({ mode }: Running, services: Awaited[], seconds: number): Promise<Fault> {
   const pods = mode === 'cluster' ? await describePods() : new Map();
   const lines = services.flatMap(({ name, missing }) =>
     missing ? [`  ${name}: ${[missing, pods.get(name)?.reason].filter(Boolean).join('; ')}`] : [],

@@ -2,7 +2,7 @@
 import { type Line, Sieve } from '../logs/lines.ts';
 import { textOf } from '../logs/printer.ts';
 import { sourceOf } from '../logs/source.ts';
-import type { Stand } from './stand.ts';
+import type { Running } from './running.ts';
 
 /** How long an error is news of a service that does not tell since when it runs, in seconds. */
 const RECENT_S = 600;
@@ -12,10 +12,10 @@ export interface Errors {
   since(name: string, age: number | null): string | null;
 }
 
-export async function findErrors(stand: Stand): Promise<Errors> {
+export async function findErrors(running: Running): Promise<Errors> {
   const last = new Map<string, Line[]>();
   const sieve = new Sieve({ level: 'error' });
-  const source = await sourceOf(stand, []).catch(() => undefined);
+  const source = await sourceOf(running, []).catch(() => undefined);
   await source?.read(
     (taken) => {
       for (const line of sieve.pass(taken)) if (line.level) keep(line);

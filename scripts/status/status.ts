@@ -7,12 +7,12 @@ import { isTaken } from '../machine/ports.ts';
 import { findErrors, locate } from './errors.ts';
 import { lookAt } from './look.ts';
 import { describePods, type PodState } from './pods.ts';
-import { findStand, type Stand } from './stand.ts';
+import { findRunning, type Running } from './running.ts';
 
-// docs/status.md has these four as they stand here.
+// docs/status.md has these four as they are here.
 export interface Status {
   /** The stand's name. */
-  stand: string;
+  name: string;
   mode: 'cluster' | 'host';
   /** Why that mode. */
   reason: string;
@@ -53,12 +53,12 @@ export interface DatabaseStatus {
 type Pods = Map<string, PodState>;
 
 export async function findStatus(): Promise<Status> {
-  const stand = await findStand();
-  const { mode, reason, runs } = stand;
+  const running = await findRunning();
+  const { mode, reason, runs } = running;
   const pods: Pods = runs && mode === 'cluster' ? await describePods() : new Map();
-  const [services, database] = await Promise.all([describeServices(stand, pods), describeDatabase(stand, pods)]);
+  const [services, database] = await Promise.all([describeServices(running, pods), describeDatabase(running, pods)]);
   const ready = runs && services.every(isFine) && isServing(database);
-  return { stand: readNames().name, mode, reason, ready, services, database };
+  return { name: readNames().name, mode, reason, ready, services, database };
 }
 
 /** Whether nothing is to be said against it. */
@@ -67,9 +67,9 @@ export const isFine = ({ state, reason, current }: ServiceStatus): boolean =>
 
 const isServing = ({ state }: DatabaseStatus): boolean => state === 'ready' || state === 'off';
 
-async function describeServices(stand: Stand, pods: Pods): Promise<ServiceStatus[]> {
-  const errors = stand.runs ? await findErrors(stand) : undefined;
-  const all = Object.entries(stand.values.services);
+async function describeServices(running: Running, pods: Pods): Promise<ServiceStatus[]> {
+  const errors = running.runs ? await findErrors(running) : undefined;
+  const all = Object.entries(running.values.services);
   return Promise.all(
     all.map(async ([name, { port, enabled }]) => {
       const address = `http://localhost:${port}`;
@@ -99,7 +99,7 @@ async function findAge(port: number): Promise<number | null> {
   return start ? Math.max(0, Math.round(Date.now() / 1000 - Number(start))) : null;
 }
 
-async function describeDatabase({ runs, values }: Stand, pods: Pods): Promise<DatabaseStatus> {
+async function describeDatabase({ runs, values }: Running, pods: Pods): Promise<DatabaseStatus> {
   const address = `localhost:${databasePort()}`;
   if (!values.postgresql.enabled) return { state: 'off', address, reason: null };
   if (!runs || !(await isTaken(databasePort()))) {

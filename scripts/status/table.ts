@@ -8,11 +8,11 @@ type Mark = keyof typeof COLOURS;
 /** How many lines of an error are shown; make logs has all. */
 const DETAILS = 6;
 
-export function renderStatus({ stand, mode, reason, services, database }: Status): string {
+export function renderStatus({ name, mode, reason, services, database }: Status): string {
   const lines = align([...services.map(cellsOf), cellsOfDatabase(database)]);
   const marks = [...services.map(markOf), markOfDatabase(database)];
   return [
-    `${stand} in ${mode} mode: ${reason}`,
+    `${name} in ${mode} mode: ${reason}`,
     ...lines.flatMap((line, index) => [`${paint(marks[index] ?? ' ')} ${line}`, ...detailsOf(services[index])]),
   ].join('\n');
 }

@@ -83,7 +83,7 @@ describe('host mode, asked', function () {
     ]);
     expect(database).to.deep.equal({ state: 'ready', address: `localhost:${ports.database}`, reason: null });
     const reason = `host mode runs, as process ${host.pid}`;
-    expect(rest).to.deep.equal({ stand: 'stand', mode: 'host', reason, ready: true });
+    expect(rest).to.deep.equal({ name: 'stand', mode: 'host', reason, ready: true });
     expect(code).to.equal(0);
   });
 

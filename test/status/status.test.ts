@@ -239,7 +239,7 @@ describe('a status', () => {
       ...status,
     });
     const text = renderStatus({
-      stand: 'stand',
+      name: 'stand',
       mode: 'host',
       reason: 'host mode runs, as process 7',
       ready: false,

@@ -1,4 +1,4 @@
-/** Which stand there is to look at: in which mode it runs, and which services it runs. */
+/** What runs on this machine: in which mode, and which services. */
 import { kubectl } from '../cluster/commands.ts';
 import { argument } from '../facts/arguments.ts';
 import { type Choice, chooseMode } from '../facts/mode.ts';
@@ -10,7 +10,7 @@ import { findEngine } from '../machine/engine.ts';
 import { isTaken } from '../machine/ports.ts';
 import { Fault } from '../machine/terminal.ts';
 
-export interface Stand extends Choice {
+export interface Running extends Choice {
   /** Whether anything of it runs, or is about to. */
   runs: boolean;
   /** Of its environment; those services are enabled that it runs. */
@@ -21,7 +21,7 @@ export interface Stand extends Choice {
  * What runs decides, unless MODE does; where nothing does, it is what make dev would choose.
  * @throws with a sentence when MODE or ENV is none
  */
-export async function findStand(): Promise<Stand> {
+export async function findRunning(): Promise<Running> {
   const requested = argument('MODE');
   const host = requested === 'cluster' ? undefined : findHostMode();
   if (host) {
@@ -45,7 +45,7 @@ export async function findStand(): Promise<Stand> {
 }
 
 /** The services that a script is asked about: all that run, or those it names. @throws {Fault} for a name that is none */
-export function chooseServices({ values }: Pick<Stand, 'values'>, names: string[]): string[] {
+export function chooseServices({ values }: Pick<Running, 'values'>, names: string[]): string[] {
   const all = Object.keys(values.services);
   const unknown = names.find((name) => !all.includes(name));
   if (unknown) throw new Fault(`There is no service ${unknown}. There are: ${all.sort().join(', ')}.`);
