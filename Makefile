@@ -32,7 +32,7 @@ unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG%,$(.VARIA
 RUN := node --conditions=source --require ts-node/register
 
 .DEFAULT_GOAL := help
-.PHONY: help packages init dev status wait logs cluster down reset clean test types-watch e2e lint lint-chart docs schemas package deploy upgrades bench bench-load bench-start doctor tools new-service remove-service
+.PHONY: help packages init dev status wait logs cluster down reset clean test types-watch e2e lint lint-chart graph docs schemas package deploy upgrades bench bench-load bench-start doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -113,7 +113,10 @@ lint-chart: packages ## helm lint and kubeconform for every environment, offline
 	@$(RUN) scripts/make/tools.ts helm kubeconform
 	@$(RUN) scripts/make/lint-chart.ts
 
-docs: packages ## Regenerate docs/values.md and docs/environments.md
+graph: packages ## Print the services and what they need and use, as Mermaid
+	@$(RUN) scripts/make/graph.ts
+
+docs: packages ## Regenerate docs/values.md, docs/environments.md and the graph in README
 	@$(RUN) scripts/make/docs.ts
 
 schemas: packages ## Regenerate helm/schemas from the running cluster

@@ -5,7 +5,8 @@
  * One file for each kind that the chart renders, whole in itself, named as kubeconform does by default:
  * {{ .ResourceKind }}{{ .KindSuffix }}.json, such as deployment-apps-v1.json. Stricter than Kubernetes: unknown fields
  * and nulls are errors, as is a `status`, which no chart sets. A new kind in the chart needs a line in KINDS.
- * HTTPRoute is no part of Kubernetes: httproute-gateway-v1.json is kept by hand, with the fields that the chart uses.
+ * HTTPRoute and ServiceMonitor are no part of Kubernetes: httproute-gateway-v1.json and servicemonitor-monitoring-v1.json
+ * are kept by hand, with the fields that the chart uses.
  */
 
 import { readNames } from '../facts/names.ts';

@@ -68,6 +68,7 @@ async function facts({ environment, selected, debug }: Settings): Promise<object
       ...(selected.length > 0 ? selectionFlags(all) : []),
       ...enabled.flatMap(([name]) => imageFlags(name)),
       ...(debug ? debugFlags(enabled) : []),
+      ...(showsColours(environment) ? ['--set=serviceDefaults.logColors=true'] : []),
     ],
   };
 }
@@ -83,6 +84,9 @@ const imageFlags = (name: string): string[] =>
 function debugFlags(services: Services): string[] {
   return services.flatMap(([name]) => (isNode(name) ? [`--set=services.${name}.debug=true`] : []));
 }
+
+/** Tilt shows the log in a terminal or on its page, and both know colours: https://no-color.org */
+const showsColours = (environment: string): boolean => environment === 'local' && !process.env.NO_COLOR;
 
 function isNode(service: string): boolean {
   return existsSync(`services/${service}/package.json`);

@@ -10,7 +10,8 @@ export interface ServiceValues {
   needs: string[];
   uses: string[];
   logLevel: string;
-  database: { enabled: boolean; seed: boolean; poolSize: number };
+  logFormat: string;
+  database: { enabled: boolean; seed: boolean; poolSize: number; host: string; name: string };
   env: Variable[];
   migrateCommand: string[];
 }
@@ -49,7 +50,7 @@ export const loadDefaults = (): Values => readValues([DEFAULTS]);
 
 /** The variables that a service gets, with the same names as in the chart; on this machine all are on localhost. */
 export function environmentOf(name: string, values: Values, databasePort: number): Record<string, string> {
-  const { port, logLevel, needs, uses, database, env } = serviceOf(name, values.services);
+  const { port, logLevel, logFormat, needs, uses, database, env } = serviceOf(name, values.services);
   const urls = [...needs, ...uses].flatMap((callee) => {
     const url = urlOf(serviceOf(callee, values.services));
     return url ? [[`${callee.toUpperCase().replaceAll('-', '_')}_URL`, url]] : [];
@@ -58,6 +59,7 @@ export function environmentOf(name: string, values: Values, databasePort: number
   return {
     PORT: String(port),
     LOG_LEVEL: logLevel,
+    LOG_FORMAT: logFormat,
     ...Object.fromEntries(urls),
     ...(database.enabled && {
       PGHOST: '127.0.0.1',

@@ -130,7 +130,7 @@ class HostMode {
   #startService(definition: Definition): void {
     const service = new Service(definition, () => this.#note());
     this.#services.set(definition.name, service);
-    service.start();
+    void service.start();
   }
 
   async #untilReady(): Promise<void> {

@@ -1,18 +1,18 @@
 /**
- * One service under nodemon (nodemon.cjs), kept alive. One that dies starts again after a pause that grows, unless its
+ * One service under nodemon (services/chassis/nodemon.cjs), kept alive. One that dies starts again after a pause that grows, unless its
  * sources have never served as they are, as after a typing error: then it waits for the next save.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, stripVTControlCharacters } from 'node:util';
 import { describeListener, isTaken } from '../machine/ports.ts';
 import { endGroup, groupMembers, signalGroup } from '../machine/processes.ts';
 import { announce, printLines } from './output.ts';
 import { findUnreadiness } from './readiness.ts';
 import type { Definition } from './services.ts';
 
-const RUNNER = join(__dirname, 'nodemon.cjs');
+const RUNNER = resolve('services/chassis/nodemon.cjs');
 const POLL_MS = 200;
 const PATIENCE_MS = 10_000;
 const FIRST_PAUSE_MS = 1000;
@@ -22,10 +22,8 @@ const STEADY_MS = 60_000;
 /** SIGINT takes a second at most; what hangs is not waited for. */
 const END_MS = 5000;
 
-/** https://github.com/remy/nodemon/blob/v3.1.14/doc/requireable.md: an exit by nodemon's own signal is a restart. */
 interface Message {
-  type: string;
-  data?: unknown;
+  type: 'start' | 'serves' | 'died';
 }
 
 export class Service {
@@ -38,7 +36,7 @@ export class Service {
   /** Counts the starts: what waits for one of them stops when the next comes, or the end. */
   #start = 0;
   #startedAt = 0;
-  /** Whether it has answered since the last save. */
+  /** Whether it has taken a connection since the last save. */
   #served = false;
   /** The next start is ours, and not a save's. */
   #resumes = false;
@@ -63,13 +61,15 @@ export class Service {
     return isDeepStrictEqual(this.definition, definition);
   }
 
-  start(): void {
+  async start(): Promise<void> {
+    if (!(await this.#untilFree())) return;
     const { name, folder: cwd, env } = this.definition;
     // A process group of its own, so that Ctrl-C reaches only us and we end all in order.
     const runner = fork(RUNNER, { cwd, env, execArgv: [], detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.#runner = runner;
     printLines(name, [runner.stdout, runner.stderr], (line) => {
-      this.#lastLine = line;
+      // Those below it are its stack.
+      if (!line.startsWith(' ')) this.#lastLine = stripVTControlCharacters(line);
     });
     runner.on('message', (message: Message) => this.#heed(message));
     runner.once('error', (error) => announce(`✗ ${name} can't run: ${error.message}`));
@@ -93,10 +93,23 @@ export class Service {
     if (this.group !== undefined) signalGroup(this.group, 'SIGKILL');
   }
 
-  #heed({ type, data }: Message): void {
+  #heed({ type }: Message): void {
     if (this.#ending) return;
     if (type === 'start') this.#started();
-    if (type === 'crash' || (type === 'exit' && typeof data !== 'string')) void this.#died();
+    if (type === 'serves') this.#served = true;
+    if (type === 'died') void this.#died();
+  }
+
+  /** Waits while another program has the port. @returns whether the service is still to start then */
+  async #untilFree(): Promise<boolean> {
+    const { name, port } = this.definition;
+    const start = ++this.#start;
+    if (await isTaken(port))
+      announce(
+        `✗ ${name} does not start: port ${port} is taken by ${describeListener(port)}; waiting until it is free`,
+      );
+    while (start === this.#start && (await isTaken(port))) await sleep(POLL_MS);
+    return start === this.#start;
   }
 
   #started(): void {
@@ -114,7 +127,6 @@ export class Service {
     for (; ; await sleep(POLL_MS)) {
       const fault = await findUnreadiness(port);
       if (start !== this.#start) return;
-      this.#served ||= !fault || fault.answered;
       if (!fault) break;
       if (Date.now() < patience) continue;
       announce(`✗ ${name} is not ready: ${fault.reason}${fault.answered ? '' : this.#quoteLastLine()}`);
@@ -129,17 +141,10 @@ export class Service {
   }
 
   async #died(): Promise<void> {
-    const { name, port } = this.definition;
+    const { name } = this.definition;
     const start = ++this.#start;
-    if (this.#served) {
-      await this.#takePause(`✗ ${name} has ended`);
-    } else if (await isTaken(port)) {
-      announce(`✗ ${name} did not start: port ${port} is taken by ${describeListener(port)}; waiting until it is free`);
-      while (start === this.#start && (await isTaken(port))) await sleep(POLL_MS);
-    } else {
-      announce(`✗ ${name} did not start, see above; it waits for the next save`);
-      return;
-    }
+    if (!this.#served) return announce(`✗ ${name} did not start, see above; it waits for the next save`);
+    await this.#takePause(`✗ ${name} has ended`);
     if (start !== this.#start) return;
     this.#resumes = true;
     this.#runner?.send('restart');
@@ -153,7 +158,7 @@ export class Service {
     await this.#takePause(`✗ nodemon of ${this.definition.name} has ended`);
     if (start !== this.#start) return;
     this.#resumes = true;
-    this.start();
+    await this.start();
   }
 
   async #takePause(what: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** What to run: each enabled service as the values say it, in the environment that its process gets. */
 import { resolve } from 'node:path';
+import { showsColours } from '../../services/chassis/src/text.ts';
 import { databasePort, inspectorPort } from '../facts/ports.ts';
 import { environmentOf, type Values } from '../facts/values.ts';
 import { serviceEnvironment } from '../machine/environment.ts';
@@ -22,6 +23,8 @@ export function defineServices(values: Values, debug: boolean): Definition[] {
     port,
     env: serviceEnvironment({
       NODE_COMPILE_CACHE: resolve(CACHE),
+      // Their lines go through a pipe to our stdout.
+      ...(showsColours() && { FORCE_COLOR: '1' }),
       ...(debug && { NODE_DEBUG_OPTION: `--inspect=127.0.0.1:${inspectorPort(port)}` }),
       ...environmentOf(name, values, databasePort()),
     }),

@@ -81,6 +81,14 @@ export class Trial {
     return (items as Pod[]).filter(({ metadata }) => !metadata.deletionTimestamp).map(({ metadata }) => metadata.name);
   }
 
+  /** What each of a service's pods answers at /metrics: asked from within, as the policies let nobody else in. */
+  async metrics(service: string): Promise<string[]> {
+    const url = "'http://127.0.0.1:' + process.env.MANAGEMENT_PORT + '/metrics'";
+    const print = `fetch(${url}).then((answer) => answer.text()).then(console.log)`;
+    const read = (pod: string): Promise<string> => this.kubectl('exec', pod, '--', 'node', '--eval', print);
+    return Promise.all((await this.pods(service)).map(read));
+  }
+
   /** Waits until replaced pods are gone: while they drain, they answer as they did before. */
   async drained(): Promise<void> {
     const isLeaving = 'jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}';

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { merge } from '../../scripts/facts/values.ts';
 import { needsTools } from '../setup/needs.ts';
 import { environmentOf, find, type Manifest, NAMES, type Options, ofKind, render, renderError } from './render.ts';
 
@@ -177,8 +178,29 @@ describe('the management port', () => {
     );
   });
 
+  for (const [where, options, port] of [
+    ['at the management port', { environment: 'prod' }, 9090],
+    ...without.map(([where, options]) => [where, options, 8080] as const),
+  ] as const)
+    it(`has the metrics, which a ServiceMonitor has read once, and none where nobody wants it: ${where}`, () => {
+      const enabled = { serviceDefaults: { serviceMonitor: { enabled: true } } };
+      const manifests = render({ ...options, values: merge(options.values, enabled) as object });
+      const { selector, endpoints } = find(manifests, 'ServiceMonitor', 'front').spec;
+      const read = ofKind(manifests, 'Service').flatMap(({ metadata, spec }) => {
+        const isSelected = isMatch(metadata.labels, selector.matchLabels);
+        const ports: { name: string; port: number }[] = isSelected ? spec.ports : [];
+        return ports.filter(({ name }) => endpoints.some((endpoint: { port: string }) => endpoint.port === name));
+      });
+      expect(read.map((each) => each.port)).to.deep.equal([port]);
+      expect(ofKind(render(options), 'ServiceMonitor')).to.deep.equal([]);
+    });
+
   const asked = (manifests: Manifest[]) => environmentOf(find(manifests, 'Pod', 'front-test').spec.containers[0]).URL;
 });
+
+/** Whether a thing with these labels has all that a selector wants. */
+const isMatch = (labels: Record<string, string>, wanted: Record<string, string>): boolean =>
+  Object.entries(wanted).every(([label, value]) => labels[label] === value);
 
 interface Peer {
   podSelector?: { matchLabels: Record<string, string> };

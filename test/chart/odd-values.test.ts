@@ -14,7 +14,10 @@ const STRINGS = [
 /** Go writes it as 1.00000007e+09 where nobody tells it not to. */
 const NUMBER = 1_000_000_070;
 /** Strings with a pattern that no mark of this test has, nor anything odd. */
-const NEVER_ODD = ['services.store.url', 'services.store.image.digest', 'postgresql.image'];
+const NEVER_ODD = [
+  ...['services.store.url', 'services.store.image.digest', 'services.store.serviceMonitor.interval'],
+  'postgresql.image',
+];
 /** The names of services, which a test of their own is about. */
 const NAMES = ['needs', 'uses'];
 

@@ -22,6 +22,7 @@ import {
 const EVERYTHING = {
   serviceDefaults: {
     imagePullSecrets: [{ name: 'registry' }],
+    logColors: true,
     env: [{ name: 'GREETING', value: 'hello' }],
     envFrom: [{ secretRef: { name: 'more' } }],
     service: { type: 'LoadBalancer', annotations: { 'example.com/internal': 'true' } },
@@ -35,6 +36,7 @@ const EVERYTHING = {
       extraEgress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports: [{ port: 443 }] }],
       metricsIngress: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
     },
+    serviceMonitor: { enabled: true, labels: { release: 'prometheus' }, interval: '30s' },
     ingress: {
       enabled: true,
       className: 'nginx',
@@ -149,7 +151,12 @@ describe('the pods', () => {
     );
     expect([startupProbe, livenessProbe]).to.deep.equal([undefined, undefined]);
     expect(readinessProbe?.failureThreshold).to.be.greaterThan(1000);
-    expect(container(render(), 'store').readinessProbe?.failureThreshold).to.equal(3);
+  });
+
+  it('stay within reach in development to say why they do not start, and nowhere else', () => {
+    const threshold = (environment: string) =>
+      container(render({ environment }), 'store').readinessProbe?.failureThreshold;
+    expect([threshold('local'), threshold('staging'), threshold('prod')]).to.deep.equal([3600, 3, 3]);
   });
 
   it('keep a debugger’s options of their own', () => {

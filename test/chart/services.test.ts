@@ -92,6 +92,30 @@ describe('a service', () => {
   });
 });
 
+describe('the log', () => {
+  needsTools('helm');
+  /** What a service reads, and its migration. */
+  function variables(name: string, options: Options): (string | undefined)[] {
+    const { containers, initContainers } = find(render(options), 'Deployment', 'store').spec.template.spec;
+    return [...containers, ...initContainers].map((container) => environmentOf(container)[name]);
+  }
+
+  it('is for people locally and for machines elsewhere, that of migrations too', () => {
+    expect(variables('LOG_FORMAT', { environment: 'local' })).to.deep.equal(['text', 'text']);
+    for (const environment of ['staging', 'prod'])
+      expect(variables('LOG_FORMAT', { environment })).to.deep.equal(['json', 'json']);
+  });
+
+  it('has colours only where they are asked for, and as a service has them itself', () => {
+    const coloured = { serviceDefaults: { logColors: true } };
+    const own = (store: object) => ({ values: { ...coloured, services: { store } } });
+    expect(variables('FORCE_COLOR', {})).to.deep.equal([undefined, undefined]);
+    expect(variables('FORCE_COLOR', { values: coloured })).to.deep.equal(['1', '1']);
+    expect(variables('FORCE_COLOR', own({ logColors: false }))).to.deep.equal([undefined, undefined]);
+    expect(variables('FORCE_COLOR', own({ env: [{ name: 'FORCE_COLOR', value: '0' }] }))).to.deep.equal(['0', '0']);
+  });
+});
+
 describe('the image', () => {
   needsTools('helm');
   const { repository } = SERVICES.store.image;

@@ -45,10 +45,16 @@ describe('the values', () => {
 
   const refused: [string, object, string][] = [
     ['serviceDefaults.logLevel', { logLevel: 'loud' }, "at '/serviceDefaults/logLevel': value must be one of"],
+    ['serviceDefaults.logFormat', { logFormat: 'pretty' }, "at '/serviceDefaults/logFormat': value must be one of"],
     ['serviceDefaults.service.type', { service: { type: 'ExternalName' } }, "at '/serviceDefaults/service/type'"],
     ['serviceDefaults.service.nodePort', { service: { nodePort: 80 } }, "at '/serviceDefaults/service/nodePort'"],
     ['serviceDefaults.image.digest', { image: { digest: 'sha256:1' } }, "at '/serviceDefaults/image/digest'"],
     ['serviceDefaults.image.pullPolicy', { image: { pullPolicy: 'always' } }, "at '/serviceDefaults/image/pullPolicy'"],
+    [
+      'serviceDefaults.serviceMonitor.interval',
+      { serviceMonitor: { interval: '30 s' } },
+      "at '/serviceDefaults/serviceMonitor/interval'",
+    ],
     ['serviceDefaults.url', { url: 'store:8081' }, "at '/serviceDefaults/url'"],
     [
       'serviceDefaults.env[].value',

@@ -3,10 +3,11 @@ import { dirname, resolve } from 'node:path';
 import { expect } from 'chai';
 import { helm, kubectl } from '../../scripts/cluster/commands.ts';
 import { readNames } from '../../scripts/facts/names.ts';
-import { loadValues } from '../../scripts/facts/values.ts';
+import { loadDefaults, loadValues } from '../../scripts/facts/values.ts';
 import { ask, capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
 import type { ServiceStatus } from '../../scripts/status/status.ts';
+import { compareEdges } from '../setup/edges.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
@@ -205,6 +206,14 @@ describe('the stand, in the cluster', function () {
     await capture('make', ['reset', 'YES=1']);
     const items = await eventually('front answers', keptItems);
     expect(items).to.include('first').and.not.include('kept');
+  });
+
+  it('calls what is declared in needs and uses, and nothing else', async () => {
+    // The pods may be new ones, whose counts begin with this.
+    await eventually('front answers', keptItems);
+    const read = async (url: string): Promise<string[]> => [(await send(`${url}/metrics`)).text];
+    const called = { front: await read(FRONT), store: await read(STORE) };
+    expect(compareEdges(loadDefaults().services, called)).to.deep.equal([]);
   });
 });
 

@@ -41,7 +41,7 @@ describe('host mode supervises', function () {
       await end(pid);
       await host.says(/^✗ front has ended; it starts again in \d+ s$/m);
       await eventually('another process serves', async () => (await front()) !== pid);
-      await host.says('"msg":"ready"');
+      await host.says(/INFO +ready$/m);
       expect(host.output.match(/^✗/gm)).to.have.length(1);
       pauses.push(Number(/again in (\d+) s/.exec(host.output)?.[1]));
     });
@@ -51,7 +51,7 @@ describe('host mode supervises', function () {
     saveRoute(fixture.copy, 'saved');
     await eventually('the save is served', () => read(fixture.ports.front, '/saved'));
     // Host mode has seen it serve, too: what falls before that waits for the next save.
-    await host.says('"msg":"ready"');
+    await host.says(/INFO +ready$/m);
     await ask(fixture.ports.front, '/throw');
     await host.says(/starts again in \d+ s/);
     expect(host.output).to.contain('starts again in 1 s');
@@ -141,7 +141,7 @@ describe('host mode supervises', function () {
     fixture.copy.changeServices('helm/app/values-local.yaml', (services) => {
       services.front = { ...services.front, enabled: true };
     });
-    await host.says(`✗ front did not start: port ${fixture.ports.front} is taken by process ${process.pid}`);
+    await host.says(`✗ front does not start: port ${fixture.ports.front} is taken by process ${process.pid}`);
     await new Promise((done) => other.close(done));
     await eventually('front serves', () => read(fixture.ports.front, '/items'));
   });

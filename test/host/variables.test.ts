@@ -34,6 +34,23 @@ describe('the variables of a service', () => {
     ]);
   });
 
+  it('ask for colours where host mode shows them, unless the service has a word of its own', () => {
+    const { FORCE_COLOR: before } = process.env;
+    const values = loadValues('local', ['store', 'clock']);
+    Object.assign(values.services.clock ?? {}, { env: [{ name: 'FORCE_COLOR', value: '3' }] });
+    const coloursWith = (ours: string): unknown[] => {
+      process.env.FORCE_COLOR = ours;
+      return defineServices(values, false).map(({ env }) => env.FORCE_COLOR);
+    };
+    try {
+      expect(coloursWith('1')).to.have.members(['1', '3']);
+      expect(coloursWith('0')).to.have.members([undefined, '3']);
+    } finally {
+      if (before === undefined) delete process.env.FORCE_COLOR;
+      else process.env.FORCE_COLOR = before;
+    }
+  });
+
   describe('in host mode', () => {
     needsTools('helm');
 

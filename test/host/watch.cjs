@@ -1,5 +1,5 @@
 /**
- * node watch.cjs FOLDER: runs a program under host mode's nodemon in FOLDER/services/one, with the settings of the
+ * node watch.cjs FOLDER: runs a program under our nodemon in FOLDER/services/one, with the settings of the
  * services, saves its source, and exits 0 once it has been started again.
  */
 const { fork } = require('node:child_process');
@@ -19,7 +19,11 @@ writeFileSync(
 );
 
 let starts = 0;
-const runner = fork(resolve('scripts/host/nodemon.cjs'), { cwd: folder, detached: true });
+const runner = fork(resolve('services/chassis/nodemon.cjs'), {
+  cwd: folder,
+  env: { ...process.env, PORT: '0' },
+  detached: true,
+});
 // The watcher may be ready a moment after the first start, so the save is repeated.
 const timer = setInterval(() => starts > 0 && writeFileSync(source, `// ${Date.now()}`), 300);
 runner.on('message', ({ type }) => {

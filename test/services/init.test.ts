@@ -125,9 +125,12 @@ describe('make init', function () {
           expect(stdout).to.contain('serves its page');
         });
 
-        it('says nothing of the shop in README', () => {
-          expect(copy.read('README.md')).to.not.match(/shop|gateway|catalog|orders|make init/);
-          expect(copy.read('README.md')).to.contain('http://localhost:8080 | the page (`hello`)');
+        it('says nothing of the shop in README and AGENTS', () => {
+          for (const file of ['README.md', 'AGENTS.md'])
+            expect(copy.read(file)).to.not.match(/shop|gateway|catalog|orders|make init/);
+          expect(copy.read('README.md'))
+            .to.contain('service_hello["hello :8080"]')
+            .and.to.contain('http://localhost:8080 | the page (`hello`)');
         });
       }
 

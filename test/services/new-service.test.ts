@@ -12,7 +12,7 @@ const NPM_FAILS = 'exit 1';
 /** Ctrl-C reaches npm and the script that runs it. */
 const NPM_IS_STOPPED = 'kill -INT $PPID; sleep 0.1; kill -INT $$';
 
-const DOCUMENTS = ['docs/values.md', 'docs/environments.md'];
+const DOCUMENTS = ['docs/values.md', 'docs/environments.md', 'README.md'];
 
 /** Words of SQL and of the templates, packages' names, the longest and the shortest ones: with tables, and without. */
 const NAMES: Record<string, string[]> = {

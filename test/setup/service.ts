@@ -27,14 +27,14 @@ export function startMigration(name: string, env: Variables): Service {
   return startProcess('sh', ['-c', `${scripts.migrate} --seed`], env, `services/${name}`);
 }
 
-/** A program that prints log lines, with nothing in its environment but `env`. */
+/** A program that prints log lines, with nothing in its environment but `env`. Of text a line is a message as it is. */
 export function startProcess(program: string, args: string[], env: Variables, cwd: string): Service {
   const child = spawn(program, args, {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const lines = readLines(child);
+  const lines = readLines(child, env.LOG_FORMAT === 'text' ? (msg) => ({ msg }) : JSON.parse);
   const exited = once(child, 'close');
   return {
     process: child,
@@ -44,13 +44,13 @@ export function startProcess(program: string, args: string[], env: Variables, cw
   };
 }
 
-function readLines({ stdout }: ChildProcess): Line[] {
+function readLines({ stdout }: ChildProcess, parse: (line: string) => Line): Line[] {
   const lines: Line[] = [];
   let rest = '';
   stdout?.on('data', (data) => {
     const complete = (rest + data).split('\n');
     rest = complete.pop() ?? '';
-    lines.push(...complete.map((line) => JSON.parse(line)));
+    lines.push(...complete.map((line) => parse(line)));
   });
   return lines;
 }

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
 import { readNames } from '../../scripts/facts/names.ts';
 import { CHART } from '../../scripts/facts/values.ts';
-import { container, type Manifest, parseManifests } from '../chart/render.ts';
+import { container, environmentOf, type Manifest, parseManifests } from '../chart/render.ts';
 import { type Copy, VALUES } from '../setup/copy.ts';
 import { fixtureCopy } from '../setup/fixture.ts';
 import { needsTools } from '../setup/needs.ts';
@@ -208,7 +208,8 @@ describe('the Tiltfile', () => {
       expect(container(manifests, name).image).to.equal(`localhost:5005/${name}:tilt-1`);
   });
 
-  const isOfChart = (variable: string): boolean => /^(PG\w+|DATABASE_\w+|\w+_URL|PORT|LOG_LEVEL)$/.test(variable);
+  const isOfChart = (variable: string): boolean =>
+    /^(PG\w+|DATABASE_\w+|\w+_URL|PORT|LOG_\w+|FORCE_COLOR)$/.test(variable);
 
   // biome-ignore lint/suspicious/noExplicitAny: values of any shape
   function withValues<Result>(change: (values: any) => void, use: () => Result): Result {
@@ -235,6 +236,22 @@ describe('the Tiltfile', () => {
     if (!stdout) throw new Error(stderr);
     return parseManifests(stdout);
   }
+
+  it('shows the services’ colours locally, but none with NO_COLOR or where others read the log', () => {
+    const { NO_COLOR: before } = process.env;
+    const colours = (...args: string[]): unknown =>
+      environmentOf(container(deployedWith(...args), 'store')).FORCE_COLOR;
+    try {
+      delete process.env.NO_COLOR;
+      expect(colours()).to.equal('1');
+      expect(colours('--environment', 'staging')).to.equal(undefined);
+      process.env.NO_COLOR = '1';
+      expect(colours()).to.equal(undefined);
+    } finally {
+      if (before === undefined) delete process.env.NO_COLOR;
+      else process.env.NO_COLOR = before;
+    }
+  });
 
   it('builds once what the services have in common', () => {
     for (const [environment, targets] of [

@@ -21,6 +21,9 @@ when the service is disabled.
 {{- if $values.networkPolicy.enabled }}
 {{- include "app.networkPolicy" $context }}
 {{- end }}
+{{- if $values.serviceMonitor.enabled }}
+{{- include "app.serviceMonitor" $context }}
+{{- end }}
 {{- if $values.ingress.enabled }}
 {{- include "app.ingress" $context }}
 {{- end }}
@@ -142,14 +145,14 @@ containers:
       timeoutSeconds: 2
       failureThreshold: 3
     {{- end }}
-    # Three refusals in less time than a stopping service goes on serving, however the stop came; an hour for who debugs.
+    # An hour for who debugs.
     readinessProbe:
       httpGet:
         path: /readyz
         port: {{ $management.name }}
       periodSeconds: 1
       timeoutSeconds: 2
-      failureThreshold: {{ ternary 3600 3 $values.debug }}
+      failureThreshold: {{ ternary 3600 (int $values.readinessProbe.failureThreshold) $values.debug }}
 {{- with $values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -201,6 +204,8 @@ env:
   {{- end }}
   - name: LOG_LEVEL
     value: {{ quote $values.logLevel }}
+  - name: LOG_FORMAT
+    value: {{ quote $values.logFormat }}
   {{- with include "app.urls" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -209,6 +214,10 @@ env:
   {{- end }}
   {{- with $values.env }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- if and $values.logColors (not (include "app.hasVariable" (dict "env" $values.env "name" "FORCE_COLOR"))) }}
+  - name: FORCE_COLOR
+    value: "1"
   {{- end }}
   {{- if and $values.debug (not (include "app.hasVariable" (dict "env" $values.env "name" "NODE_DEBUG_OPTION"))) }}
   - name: NODE_DEBUG_OPTION
@@ -276,6 +285,28 @@ spec:
     - name: management
       port: {{ .values.managementPort }}
       targetPort: management
+{{- end }}
+
+{{/* A port's name is of one Service alone: that of probes and metrics, where there is one. */}}
+{{- define "app.serviceMonitor" }}
+{{- $management := include "app.management" . | fromJson }}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+{{ include "app.metadata" . }}
+    {{- with .values.serviceMonitor.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  jobLabel: app.kubernetes.io/name
+  selector:
+    matchLabels:
+      {{- include "app.selectorLabels" . | nindent 6 }}
+  endpoints:
+    - port: {{ quote $management.name }}
+      {{- with .values.serviceMonitor.interval }}
+      interval: {{ quote . }}
+      {{- end }}
 {{- end }}
 
 {{- define "app.autoscaler" }}

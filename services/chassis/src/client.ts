@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TIMEOUT_HEADER, timeForCall } from './deadline.ts';
+import { countCall } from './metrics.ts';
 import { Problem } from './problem.ts';
 
 /** Pauses between attempts. A killed pod's address is handed out for a second or two more. */
@@ -46,7 +47,9 @@ export class ServiceClient {
     };
     const repeatable = idempotent ?? ['GET', 'HEAD', 'PUT', 'DELETE'].includes(method);
     const end = performance.now() + timeForCall();
-    return this.#send(`${this.url}${path}`, init, end, repeatable ? RETRY_MS : []);
+    const answer = this.#send(`${this.url}${path}`, init, end, repeatable ? RETRY_MS : []);
+    void countCall(this.name, method, answer, typeOf);
+    return answer;
   }
 
   async #send(url: string, init: Sending, end: number, [pause, ...pauses]: number[]): Promise<Response> {
@@ -66,4 +69,9 @@ export class ServiceClient {
       return this.#send(url, init, end, pauses);
     }
   }
+}
+
+/** Why there was no answer. */
+function typeOf(error: unknown): string {
+  return error instanceof Problem && error.status === 504 ? 'timeout' : 'unreachable';
 }

@@ -17,6 +17,7 @@ export const serverVariables = {
   PORT: port,
   MANAGEMENT_PORT: v.optional(port),
   LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
+  LOG_FORMAT: v.optional(v.picklist(['json', 'text']), 'json'),
 };
 
 const file = v.pipe(v.string(), v.check(isReadable, 'must be the path of a readable file'));

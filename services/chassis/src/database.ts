@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { DatabaseConfig } from './config.ts';
 import { type Check, explain } from './health.ts';
 import type { Logger } from './logger.ts';
+import { forgetPool, observePool } from './metrics.ts';
 import { outageOf, Unreachable } from './outage.ts';
 
 /** For a new connection, and for one of the pool's to become free. */
@@ -101,7 +102,9 @@ export interface Database {
 export function openDatabase(config: DatabaseConfig, logger: Logger): Database {
   const pool = createPool(config, logger, config.DATABASE_POOL_SIZE);
   const probe = createPool(config, logger, 1);
+  observePool(pool, `${config.PGHOST}:${config.PGPORT}/${config.PGDATABASE}`);
   const close = async (): Promise<void> => {
+    forgetPool(pool);
     await Promise.all([pool.end(), probe.end()]);
   };
   return { pool, check: () => checkWritable(probe), close };

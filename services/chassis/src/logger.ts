@@ -14,11 +14,12 @@ class Output {
   readonly [pino.symbols.needsMetadataGsym] = true;
   lastMsg = '';
   readonly #stdout = pino.destination({ sync: true });
+  readonly #format = chooseFormat();
   #waiting = '';
   #timer: NodeJS.Timeout | undefined;
 
   write(line: string): void {
-    this.#waiting += line;
+    this.#waiting += this.#format(line);
     if (this.lastMsg !== COMPLETED || this.#waiting.length > GATHER_LENGTH) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);
   }
@@ -31,12 +32,20 @@ class Output {
   }
 }
 
+/** Text for people by `LOG_FORMAT`, JSON by default. What makes text of it is loaded only then. */
+function chooseFormat(): (line: string) => string {
+  if (process.env.LOG_FORMAT !== 'text') return (line) => line;
+  const { showsColours, toText } = require('./text.ts') as typeof import('./text.ts');
+  const look = { colours: showsColours(), folder: process.cwd() };
+  return (line) => `${toText(line, look)}\n`;
+}
+
 const output = new Output();
 process.on('exit', () => output.flush());
 
 /**
- * JSON lines on stdout, one object per event, with the service's name. An unknown level is loadConfig's to report.
- * What a service says itself is written at once, and nothing is lost when the process exits.
+ * JSON lines on stdout, one object per event, with the service's name; or text. An unknown level or format is
+ * loadConfig's to report. What a service says itself is written at once, and nothing is lost when the process exits.
  */
 export function createLogger(service: string, level = process.env.LOG_LEVEL ?? ''): Logger {
   const options = {

@@ -39,7 +39,8 @@ export function observeRequests(logger: Logger, silent: string[]): RequestHandle
       res.once('close', () => {
         const milliseconds = performance.now() - start;
         logRequest(logger, req, res, milliseconds);
-        void countRequest(req.method, req.routePattern ?? 'none', statusOf(res), milliseconds / 1000);
+        const { method, routePattern: route } = req;
+        void countRequest({ method, route, status: statusOf(res), seconds: milliseconds / 1000 });
       });
     next();
   };
@@ -97,7 +98,8 @@ function extend(requests: Request & { [ROUTE]?: Request['route'] }, logger: Logg
       },
       set(this: typeof requests, route: Request['route']) {
         this[ROUTE] = route;
-        this.routePattern = this.baseUrl + String(route.path);
+        // Express takes a mount's path in any case, and each would be another.
+        this.routePattern = this.baseUrl.toLowerCase() + String(route.path);
       },
     },
   });

@@ -122,5 +122,5 @@ function refuse(socket: Socket, problem: Problem, logger: Logger, reason: string
   socket.on('error', () => {}).write(`${head.join('\r\n')}\r\n\r\n${body}`);
   socket.destroySoon();
   logger.info({ requestId, res: { statusCode: status }, reason }, 'request refused');
-  void countRequest('none', 'none', status, 0);
+  void countRequest({ status, seconds: 0 });
 }

@@ -10,7 +10,9 @@ const loadUrl = (STORE_URL: string) => loadConfig({ STORE_URL: serviceUrl }, { S
 
 describe('the configuration', () => {
   it('fills in what may be left out', () => {
-    expect(load(complete)).to.deep.include({ PORT: 8081, LOG_LEVEL: 'info', PGPORT: 5432, PGSSLMODE: 'disable' });
+    expect(load(complete)).to.deep.include({
+      ...{ PORT: 8081, LOG_LEVEL: 'info', LOG_FORMAT: 'json', PGPORT: 5432, PGSSLMODE: 'disable' },
+    });
   });
 
   it('takes an empty variable for one that is not set', () => {
@@ -24,6 +26,7 @@ describe('the configuration', () => {
       PGPORT: '65536',
       PGSSLMODE: 'prefer',
       LOG_LEVEL: 'loud',
+      LOG_FORMAT: 'pretty',
       PGSSLROOTCERT: '/nowhere',
       DATABASE_POOL_SIZE: '0',
       DATABASE_POOL_MODE: 'statement',
@@ -64,10 +67,10 @@ describe('the configuration', () => {
 });
 
 describe('a service process with an unusable environment', () => {
-  const loud = { PORT: '0', LOG_LEVEL: 'toString' };
+  const loud = { PORT: '0', LOG_LEVEL: 'toString', LOG_FORMAT: 'pretty' };
   for (const [script, env, faults] of [
     ['server.ts', {}, ['PORT']],
-    ['database-server.ts', loud, ['LOG_LEVEL', 'PGHOST', 'PGDATABASE', 'PGUSER', 'PGPASSWORD']],
+    ['database-server.ts', loud, ['LOG_LEVEL', 'LOG_FORMAT', 'PGHOST', 'PGDATABASE', 'PGUSER', 'PGPASSWORD']],
   ] as const)
     it(`exits with 1 and one line that names every fault: ${script}`, async () => {
       const { exit, lines } = startFixture(script, env);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { databaseVariables, loadConfig } from '@stand/chassis/config';
 import { transaction } from '@stand/chassis/database';
 import { outageOf } from '@stand/chassis/outage';
@@ -130,6 +131,35 @@ describe('a service and its database', () => {
     for (const client of lent) client.release();
     expect([answer.status, answer.body.detail]).to.deep.equal([503, 'The database is busy at the moment']);
     expect(ready.status).to.equal(200);
+  });
+
+  it('has its connections, and who waits for one, among the metrics', async () => {
+    const pool = `db_client_connection_pool_name="127.0.0.1:${wire.port}/${database.config.PGDATABASE}"`;
+    const metrics = async (): Promise<string[]> => {
+      const { text } = await get('/metrics');
+      const own = text.split('\n').filter((line) => line.startsWith('db_') && line.includes(pool));
+      return own.map((line) => line.replace(pool, '').replace('db_client_connection_', ''));
+    };
+    const lend = (count: number) => Promise.all(Array.from({ length: count }, () => app.pool.connect()));
+    const counts = (used: number, idle: number, pending: number): string[] => [
+      `count{,db_client_connection_state="used"} ${used}`,
+      `count{,db_client_connection_state="idle"} ${idle}`,
+      'max{} 10',
+      `pending_requests{} ${pending}`,
+    ];
+    const [kept] = await lend(1);
+    const others = await lend(9);
+    const waiting = Array.from({ length: 2 }, () => query('select 1'));
+    await until(() => app.pool.waitingCount === 2);
+    expect(await metrics()).to.deep.equal(counts(10, 0, 2));
+    for (const client of others) client.release();
+    for (const answer of waiting) expect((await answer).status).to.equal(200);
+    // Idle ones are closed soon.
+    await until(async () => {
+      for (const client of await lend(9)) client.release();
+      return isDeepStrictEqual(await metrics(), counts(1, 9, 0));
+    });
+    kept?.release();
   });
 
   for (const [codes, condition] of [

@@ -63,6 +63,7 @@ export function createFixture({ logger, health, pool }: { logger: Logger; health
     res.once('finish', () => setImmediate(() => failures[req.params.how]?.())).json({ done: true });
   });
   app.use('/things', things());
+  app.use('/owners/:owner/things', things());
   app.use(notFound, problemHandler);
   return app;
 }

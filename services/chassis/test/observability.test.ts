@@ -1,20 +1,21 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { ServiceClient } from '@stand/chassis/client';
 import { expect } from 'chai';
 import { type App, startApp } from '../../../test/setup/app.ts';
-import { send, until } from '../../../test/setup/http.ts';
+import { listen, send, until } from '../../../test/setup/http.ts';
 import { createFixture } from './fixture.ts';
+import { startFixture } from './process.ts';
 
+/** Without a route, the request is given up before one is found. */
 const givenUp: [what: string, route: string, request: string][] = [
   ['a request', '/hangs', 'GET /hangs HTTP/1.1\r\nHost: x\r\n\r\n'],
   ['half an answer', '/hangs-halfway', 'GET /hangs-halfway HTTP/1.1\r\nHost: x\r\n\r\n'],
   ['a stream', '/streams', 'GET /streams?endless HTTP/1.1\r\nHost: x\r\n\r\n'],
   ['an event stream', '/events', 'GET /events HTTP/1.1\r\nHost: x\r\n\r\n'],
-  [
-    'an upload',
-    'none',
-    'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
-  ],
+  ['an upload', '', 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{'],
 ];
 
 /** Sends a request, and leaves once it has arrived. */
@@ -34,8 +35,17 @@ describe('metrics', () => {
   });
   after(() => app.close());
   const metrics = async (): Promise<string> => (await send(`${app.url}/metrics`)).text;
-  const count = (method: string, route: string, status: number): string =>
-    `http_request_duration_seconds_count{method="${method}",route="${route}",status="${status}"}`;
+  /** A series by its labels; without those that are empty, as Prometheus takes them. */
+  const series = (name: string, labels: Record<string, string | number>): string => {
+    const given = Object.entries(labels).filter(([, value]) => value !== '');
+    return `${name}{${given.map(([label, value]) => `${label}="${value}"`)}}`;
+  };
+  const count = (http_request_method: string, http_route: string, http_response_status_code: number): string =>
+    series('http_server_request_duration_seconds_count', {
+      http_request_method,
+      http_route,
+      http_response_status_code,
+    });
   /** The process may have counted for other tests before. */
   const counted = async (series: string): Promise<number> =>
     Number(
@@ -49,14 +59,22 @@ describe('metrics', () => {
     const { status, type, text } = await send(`${app.url}/metrics`);
     expect(status).to.equal(200);
     expect(type).to.match(/^text\/plain; version=0\.0\.4/);
-    expect(text).to.contain('process_resident_memory_bytes').and.contain('nodejs_eventloop_lag_seconds');
+    expect(text).to.contain('process_resident_memory_bytes').and.contain('nodejs_eventloop_lag_p99_seconds');
+  });
+
+  it('are those that the document names', async () => {
+    const table = readFileSync('docs/operations.md', 'utf8').matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm);
+    const named = [...table].flatMap(([, cell = '']) => cell.replaceAll('`', '').split(', '));
+    const text = await metrics();
+    expect(named).to.include.members(['http_server_request_duration_seconds', 'db_client_connection_max']);
+    expect(named.filter((name) => !text.includes(`# TYPE ${name} `))).to.deep.equal([]);
   });
 
   it('count requests by the pattern of their route, not by their path', async () => {
-    const series = count('GET', '/things/:id', 200);
-    const before = await counted(series);
+    const requests = count('GET', '/things/:id', 200);
+    const before = await counted(requests);
     for (const id of ['unlikely-1', 'unlikely-2', 'unlikely-3']) await send(`${app.url}/things/${id}`);
-    await until(async () => (await counted(series)) === before + 3);
+    await until(async () => (await counted(requests)) === before + 3);
     expect(await metrics()).to.not.contain('unlikely');
   });
 
@@ -70,28 +88,81 @@ describe('metrics', () => {
   for (const [what, route, request] of givenUp)
     it(`count ${what} that the client gives up as 499, not as what was to be sent`, async () => {
       app.lines.length = 0;
-      const series = count(request.split(' ')[0] ?? '', route, 499);
-      const before = await counted(series);
+      const requests = count(request.split(' ')[0] ?? '', route, 499);
+      const before = await counted(requests);
       await giveUp(app, request);
-      await until(async () => (await counted(series)) === before + 1);
+      await until(async () => (await counted(requests)) === before + 1);
       expect(app.lines).to.have.length(1);
       expect(app.lines[0]).to.include({ level: 'info', msg: 'request aborted' });
       expect(app.lines[0]?.res).to.deep.equal({ statusCode: 499 });
     });
 
   it('count an answer that we break off as 500, not as what was sent', async () => {
-    const series = count('GET', '/streams', 500);
-    const before = await counted(series);
+    const requests = count('GET', '/streams', 500);
+    const before = await counted(requests);
     await send(`${app.url}/streams`).catch(() => {});
-    await until(async () => (await counted(series)) === before + 1);
+    await until(async () => (await counted(requests)) === before + 1);
   });
 
-  it('put all unknown paths under one label', async () => {
-    const series = count('GET', 'none', 404);
-    const before = await counted(series);
+  it('put all unknown paths and all unknown methods into one series', async () => {
+    const [paths, methods] = [count('GET', '', 404), count('_OTHER', '', 404)];
+    const before = [await counted(paths), await counted(methods)];
     for (const path of ['/no-1', '/no-2']) await send(app.url + path);
-    await until(async () => (await counted(series)) === before + 2);
-    expect(await metrics()).to.not.contain('no-1');
+    for (const method of ['PROPFIND', 'MKCOL']) await send(`${app.url}/no-1`, { method });
+    await until(async () => (await counted(paths)) === (before[0] ?? 0) + 2);
+    await until(async () => (await counted(methods)) === (before[1] ?? 0) + 2);
+    expect(await metrics()).to.not.match(/no-1|PROPFIND|MKCOL/);
+  });
+
+  it('count a route once, in whichever case clients write it', async () => {
+    const things = count('GET', '/things/:id', 200);
+    const before = await counted(things);
+    for (const path of ['/Things/1', '/THINGS/1']) await send(app.url + path);
+    await until(async () => (await counted(things)) === before + 2);
+  });
+
+  it('are not more and more series where a router is mounted at a parameter', async () => {
+    // In a process of its own, for it counts all later routes of one as one.
+    const service = startFixture('server.ts', { PORT: '0' });
+    const url = await service.url();
+    for (let owner = 0; owner < 250; owner++) await send(`${url}/owners/${owner}/things/1`);
+    const text = await until(async () => {
+      const { text } = await send(`${url}/metrics`);
+      return text.includes(`${count('GET', '_OTHER', 200)} 50`) && text;
+    });
+    expect(text.match(/^http_server_request_duration_seconds_count/gm)).to.have.length(201);
+    service.process.kill('SIGKILL');
+  });
+
+  it('count a call to another service once, by its outcome, however many attempts it takes', async () => {
+    let attempts = 0;
+    const behind = await listen((req, res) => {
+      attempts++;
+      if (req.url === '/silent') return;
+      if (attempts === 1) return void req.socket.destroy();
+      res.writeHead(418).end();
+    });
+    const name = `behind-${randomUUID()}`;
+    const client = new ServiceClient(name, behind.url);
+    const calls = (method: string, outcome: Record<string, string>): Promise<number> =>
+      counted(
+        series('http_client_request_duration_seconds_count', {
+          service: name,
+          http_request_method: method,
+          ...outcome,
+        }),
+      );
+    await client.call('/', { requestId: '1' });
+    expect(attempts).to.equal(2);
+    await until(async () => (await calls('GET', { http_response_status_code: '418' })) === 1);
+
+    const failure = (error: Error): string => error.message;
+    expect(await client.call('/silent', { requestId: '2' }).catch(failure)).to.match(/did not answer in time/);
+    await until(async () => (await calls('GET', { error_type: 'timeout' })) === 1);
+    await behind.close();
+    const once = { requestId: '3', idempotent: false };
+    expect(await client.call('/', { ...once, method: 'PURGE' }).catch(failure)).to.match(/is not reachable/);
+    await until(async () => (await calls('_OTHER', { error_type: 'unreachable' })) === 1);
   });
 
   it('do not count probes', async () => {

@@ -80,8 +80,9 @@ describe('a service process', () => {
     expect((await send(`${url}/things/1`)).status).to.equal(200);
     const strange = await send(`${management}/things/1`);
     expect([strange.status, strange.type]).to.deep.equal([404, 'application/problem+json; charset=utf-8']);
-    const metrics = 'http_request_duration_seconds_count{method="GET",route="/things/:id",status="200"} 1';
-    await until(async () => (await send(`${management}/metrics`)).text.includes(metrics));
+    const labels = 'http_request_method="GET",http_route="/things/:id",http_response_status_code="200"';
+    const series = `http_server_request_duration_seconds_count{${labels}} 1`;
+    await until(async () => (await send(`${management}/metrics`)).text.includes(series));
 
     const running = send(`${url}/slow?ms=8500`);
     service.process.kill('SIGTERM');

@@ -37,19 +37,20 @@ describe('the server', () => {
       .and.contain(`x-request-id: ${problem.requestId}`);
     const line = await until(() => lines.find(({ requestId }) => requestId === problem.requestId));
     expect(line).to.deep.include({ level: 'info', res: { statusCode: status } });
-    const count = `http_request_duration_seconds_count{method="${method}",route="none",status="${status}"}`;
+    const labels = `http_request_method="${method}",http_response_status_code="${status}"`;
+    const count = `http_server_request_duration_seconds_count{${labels}}`;
     await until(async () => (await send(`${app.url}/metrics`)).text.includes(count));
   };
 
   const refused: Record<string, [request: string, status: number, method: string]> = {
-    'is no HTTP': ['hello\r\n\r\n', 400, 'none'],
-    'has a method that there is not': ['BREW / HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'none'],
-    'has a version that there is not': ['GET / HTTP/7.1\r\nHost: x\r\n\r\n', 400, 'none'],
-    'has a header without a colon': ['GET / HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n', 400, 'none'],
-    'has two lengths': [`${POST}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400, 'none'],
-    'has headers of more than 16 kB': [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`, 431, 'none'],
-    'has headers that do not end': ['GET / HTTP/1.1\r\nHost: x\r\n', 408, 'none'],
-    'wants a proxy': ['CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n', 400, 'none'],
+    'is no HTTP': ['hello\r\n\r\n', 400, '_OTHER'],
+    'has a method that there is not': ['BREW / HTTP/1.1\r\nHost: x\r\n\r\n', 400, '_OTHER'],
+    'has a version that there is not': ['GET / HTTP/7.1\r\nHost: x\r\n\r\n', 400, '_OTHER'],
+    'has a header without a colon': ['GET / HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n', 400, '_OTHER'],
+    'has two lengths': [`${POST}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400, '_OTHER'],
+    'has headers of more than 16 kB': [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`, 431, '_OTHER'],
+    'has headers that do not end': ['GET / HTTP/1.1\r\nHost: x\r\n', 408, '_OTHER'],
+    'wants a proxy': ['CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n', 400, '_OTHER'],
     'names a host and no path': ['GET http:// HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404, 'GET'],
     'names a host and a query': ['GET http://?a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404, 'GET'],
     'has no Host': ['GET /things/1 HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'GET'],

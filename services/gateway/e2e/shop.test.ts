@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
-import { loadValues } from '../../../scripts/facts/values.ts';
+import { loadDefaults, loadValues } from '../../../scripts/facts/values.ts';
 import { type Disruption, killing, replacements } from '../../../scripts/measure/disruptions.ts';
 import { type Load, send, underLoad } from '../../../scripts/measure/load.ts';
 import { Trial } from '../../../scripts/measure/trial.ts';
 import { complaints, packageOnce, VERSION } from '../../../test/e2e/setup.ts';
 import { launchBrowser } from '../../../test/setup/browser.ts';
+import { compareEdges } from '../../../test/setup/edges.ts';
 import { getJson } from '../../../test/setup/http.ts';
 import { needsServices } from '../../../test/setup/needs.ts';
 import { eventually } from '../../../test/setup/wait.ts';
@@ -70,6 +71,13 @@ describe('the shop in production', function () {
     await page.getByTestId('order').first().waitFor();
     const after = await getJson<Product>(`${trial.url('catalog')}/products/${mug.id}`);
     expect(after?.stock).to.equal(mug.stock - 1);
+  });
+
+  // Before any pod is replaced: its counts begin anew.
+  it('has called, for the page and its order, what is declared in needs and uses, and nothing else', async () => {
+    const metrics = PARTS.map(async (service) => [service, await trial.metrics(service)] as const);
+    const called = Object.fromEntries(await Promise.all(metrics));
+    expect(compareEdges(loadDefaults().services, called)).to.deep.equal([]);
   });
 
   it('sorts and finds names as anywhere else', async () => {

@@ -246,27 +246,27 @@ const NOTICES = {
 async function checkServices() {
   try {
     const { services } = await api('status', { signal: AbortSignal.timeout(10000) });
-    showServices({ gateway: 'up', ...services }, services.orders ?? 'off');
+    showServices({ gateway: { state: 'up' }, ...services }, services.orders.state);
   } catch {
-    showServices({ gateway: 'down' }, 'down');
+    showServices({ gateway: { state: 'down' } }, 'down');
   }
 }
 
 function showServices(services, ordering) {
   show(
     $('services'),
-    Object.entries(services).map(([id, state]) => ({ id, state })),
+    Object.entries(services).map(([id, service]) => ({ id, ...service })),
     fillService,
   );
   document.body.dataset.ordering = ordering;
   const notice = NOTICES[ordering] ?? '';
   if ($('notice').textContent !== notice) $('notice').textContent = notice; // each write is read out
-  refreshStale(services.catalog ?? services.gateway, ordering);
+  refreshStale((services.catalog ?? services.gateway).state, ordering);
 }
 
-function fillService(node, { id, state }) {
+function fillService(node, { id, state, reason }) {
   Object.assign(node.dataset, { service: id, state });
-  put(node, { name: id, state });
+  put(node, { name: id, state: reason ?? state });
 }
 
 /** Loads again what failed, or what may have changed while its service was away. */

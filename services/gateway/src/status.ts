@@ -7,6 +7,15 @@ interface Question {
   path: string;
 }
 
+interface State {
+  state: 'up' | 'down' | 'off';
+  /** Why it does not run; in development only. */
+  reason?: string;
+}
+
+/** Of the problem with which development answers in the place of a service (../../chassis/stand-in.cjs). */
+const DOES_NOT_RUN = 'urn:problem:does-not-run';
+
 /** Which services are up, down, or switched off, as the page shows it. */
 export function status(questions: Record<string, Question>): RequestHandler {
   return async (req, res) => {
@@ -15,10 +24,17 @@ export function status(questions: Record<string, Question>): RequestHandler {
   };
 }
 
-async function stateOf({ service, path }: Question, requestId: unknown): Promise<'up' | 'down' | 'off'> {
-  if (!service) return 'off';
-  return service.call(path, { requestId }).then(
-    ({ ok }) => (ok ? 'up' : 'down'),
-    () => 'down',
-  );
+async function stateOf({ service, path }: Question, requestId: unknown): Promise<State> {
+  if (!service) return { state: 'off' };
+  try {
+    const answer = await service.call(path, { requestId });
+    return answer.ok ? { state: 'up' } : { state: 'down', ...(await readReason(answer)) };
+  } catch {
+    return { state: 'down' };
+  }
+}
+
+async function readReason(answer: Response): Promise<{ reason: string } | undefined> {
+  const { type, reason } = (await answer.json().catch(() => ({}))) as { type?: string; reason?: string };
+  return type === DOES_NOT_RUN && reason ? { reason } : undefined;
 }

@@ -213,22 +213,33 @@ describe('gateway', () => {
 
   describe('the status', () => {
     const states = async (): Promise<unknown> => (await get('/api/status')).body.services;
+    const [up, down] = [{ state: 'up' }, { state: 'down' }];
 
     it('tells up from down', async () => {
-      expect(await states()).to.deep.equal({ catalog: 'up', orders: 'up' });
+      expect(await states()).to.deep.equal({ catalog: up, orders: up });
       await toCatalog.cut();
-      expect(await states()).to.deep.equal({ catalog: 'down', orders: 'up' });
+      expect(await states()).to.deep.equal({ catalog: down, orders: up });
       await toCatalog.mend();
-      expect(await states()).to.deep.equal({ catalog: 'up', orders: 'up' });
+      expect(await states()).to.deep.equal({ catalog: up, orders: up });
     });
 
     it('asks what users ask, not the probes, which may be out of reach', async () => {
       orders.answer.status = 503;
-      expect(await states()).to.deep.equal({ catalog: 'up', orders: 'down' });
+      expect(await states()).to.deep.equal({ catalog: up, orders: down });
       expect([...catalog.requests, ...orders.requests].map(({ url }) => url)).to.have.members([
         '/products?limit=1',
         '/orders?limit=1',
       ]);
+    });
+
+    it('says why a service does not run, in development, and hands on no other reason', async () => {
+      const problem = (type: string) => JSON.stringify({ type, reason: 'does not start, src/app.ts:12' });
+      catalog.answer = { ...catalog.answer, status: 503, body: problem('urn:problem:does-not-run') };
+      orders.answer = { ...orders.answer, status: 503, body: problem('about:blank') };
+      expect(await states()).to.deep.equal({
+        catalog: { ...down, reason: 'does not start, src/app.ts:12' },
+        orders: down,
+      });
     });
 
     it('is off, and asking is a polite 503, where a service is switched off', async () => {
@@ -239,7 +250,7 @@ describe('gateway', () => {
         await send(`${small.url}/api/orders`, { method: 'POST', body: {} }),
       ];
       await small.close();
-      expect(status.body.services).to.deep.equal({ catalog: 'up', orders: 'off' });
+      expect(status.body.services).to.deep.equal({ catalog: up, orders: { state: 'off' } });
       for (const { body } of answers)
         expect(body).to.include({ status: 503, detail: 'This part of the shop is switched off' });
     });

@@ -1,0 +1,141 @@
+/**
+ * Runs the service of the working directory in development: nodemon, behind a door that keeps the service's port. A
+ * parent that has forked this file, as host mode does, gets messages: 'start', 'serves' at the first connection that the
+ * service takes, 'died'. Its message 'restart' starts the service anew; when it goes, the service ends. Where there is
+ * no parent, as in the cluster, a service that dies after it has served starts again by itself.
+ */
+const { basename, dirname, relative, resolve, sep } = require('node:path');
+const { finished } = require('node:stream/promises');
+const { stripVTControlCharacters } = require('node:util');
+const { openDoor } = require('./door.cjs');
+const { folderOf, hashSources, IGNORED } = require('./sources.cjs');
+const { createStandIn } = require('./stand-in.cjs');
+
+const parent = process.send && { send: process.send.bind(process) };
+// nodemon would send all that it knows of, the service's output included.
+process.send = undefined;
+// It would also read the developer's own ~/nodemon.json, which is about other programs.
+const { HOME } = process.env;
+delete process.env.HOME;
+const nodemon = require('nodemon');
+if (HOME) process.env.HOME = HOME;
+
+const PAUSE_MS = 1000;
+/** What is kept of a service's output, in characters. */
+const MAX_OUTPUT = 8192;
+
+const tell = (type) => parent?.send({ type });
+
+const isPattern = (rule) => /[*?{[]/.test(rule);
+const isExclusion = (rule) => rule.startsWith('!');
+
+/**
+ * nodemon takes the clone's whole path for a pattern, so that in a folder such as `a[1]`, or below one of those that it
+ * ignores by default, such as `coverage`, it never sees a save. Here only what is below the watched folders counts.
+ */
+function watchFoldersOnly(config) {
+  const { options } = config;
+  config.dirs = options.watch.map((rule) => resolve(folderOf(rule)));
+  const watched = options.watch.map((rule) => (isPattern(rule) ? rule : '**/*'));
+  options.monitor = [...watched, ...options.monitor.filter(isExclusion)];
+  options.watchOptions = { ...options.watchOptions, disableGlobbing: true, ignored: isIgnored };
+
+  function isIgnored(path) {
+    const root = config.dirs.find((dir) => path === dir || path.startsWith(dir + sep)) ?? path;
+    return relative(root, path)
+      .split(sep)
+      .some((part) => IGNORED.test(part));
+  }
+}
+
+/** One process of the service, from its start to its end. */
+class Run {
+  served = false;
+  #output = '';
+  /** Resolves when all of its output has come. */
+  #silent;
+
+  constructor({ stdout, stderr }) {
+    for (const [from, to] of [
+      [stdout, process.stdout],
+      [stderr, process.stderr],
+    ])
+      from.on('data', (data) => {
+        to.write(data);
+        this.#output = (this.#output + data).slice(-MAX_OUTPUT);
+      });
+    this.#silent = Promise.allSettled([finished(stdout), finished(stderr)]);
+  }
+
+  /** Why it has ended, by what it has said. */
+  async explain() {
+    await this.#silent;
+    const error = stripVTControlCharacters(this.#output).trim();
+    const place = locate(error);
+    const reason = `${this.served ? 'has ended' : 'does not start'}${place ? `, ${place}` : ''}`;
+    return { reason, error, sources: hashSources('.') };
+  }
+}
+
+/** The first place in the sources that a text names, such as src/app.ts:12. */
+function locate(text) {
+  const folder = process.cwd();
+  const relativeText = text.replaceAll(`${folder}/`, '').replaceAll(`${dirname(folder)}/`, '../');
+  return /(?<![\w/.-])(?:\.\.\/[\w-]+\/)?src\/[\w./-]+\.ts:\d+/.exec(relativeText)?.[0];
+}
+
+/** The service that listens at `inside`, kept running. */
+class Service {
+  #inside;
+  #run;
+  #standIn;
+
+  constructor(inside) {
+    this.#inside = inside;
+    nodemon({ quiet: true, ignoreRoot: [], stdout: false })
+      .on('config:update', watchFoldersOnly)
+      .on('readable', () => this.#started())
+      .on('crash', () => this.#died())
+      // With a signal it is a restart.
+      .on('exit', (signal) => signal ?? this.#died())
+      .on('quit', () => nodemon.once('exit', () => process.exit()));
+  }
+
+  /** Something at its port has taken a connection. */
+  connected() {
+    if (this.#standIn || this.#run.served) return;
+    this.#run.served = true;
+    tell('serves');
+  }
+
+  #started() {
+    this.#standIn?.close();
+    this.#standIn = undefined;
+    this.#run = new Run(nodemon);
+    tell('start');
+  }
+
+  async #died() {
+    const run = this.#run;
+    tell('died');
+    const fault = await run.explain();
+    if (run !== this.#run) return;
+    this.#standIn = createStandIn(basename(process.cwd()), fault).listen(this.#inside, '127.0.0.1');
+    if (run.served && !parent) setTimeout(() => run === this.#run && nodemon.restart(), PAUSE_MS);
+  }
+}
+
+async function main() {
+  const { PORT } = process.env;
+  if (!PORT) throw new Error('PORT is not set');
+  let service;
+  const inside = await openDoor(Number(PORT), () => service.connected());
+  process.env.PORT = String(inside);
+  service = new Service(inside);
+}
+
+process.once('disconnect', () => process.kill(-process.pid, 'SIGINT'));
+main().catch(({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
