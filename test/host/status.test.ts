@@ -139,6 +139,18 @@ describe('host mode, asked', function () {
     expect(output).to.contain('GET /fail 500').and.not.contain('INFO');
   });
 
+  it('tells what keeps a service from starting, and ends make wait with it', async () => {
+    editFront(fixture.copy, (text) => `this is no TypeScript\n${text}`);
+    const { code, said } = await run('wait', { SERVICE: 'front' });
+    expect(said).to.contain('✗ front does not start, src/app.ts:1\nsrc/app.ts:1: ');
+    expect(code).to.equal(18);
+    const { services } = await status();
+    expect(services[0]).to.include({ state: 'does not start', reason: 'does not start, src/app.ts:1', current: true });
+    expect(services[0]?.error?.at).to.equal('services/front/src/app.ts:1');
+    editFront(fixture.copy, (text) => text.replace('this is no TypeScript\n', ''));
+    expect((await run('wait')).code).to.equal(0);
+  });
+
   it('knows that other sources run than those on disk', async () => {
     // nodemon has read its settings, and restarts nothing for such a file.
     const settings = 'services/front/nodemon.json';
