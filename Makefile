@@ -13,10 +13,16 @@
 #   VERSION    what make package builds, pushing the images to REGISTRY, and make deploy deploys
 #   PLATFORM   what make package builds the images for, such as linux/arm64; the Docker engine's own
 #   CONTEXT    where make deploy goes to; NAMESPACE and RELEASE (the stand's name), VALUES for more values files
-#   TIMEOUT    how long make deploy waits (5m)
+#   TIMEOUT    how long make deploy waits (5m), and make wait, in seconds (60)
+#   SERVICE    which services make wait waits for, or make logs shows, such as "web payments"
+#   JSON=1     has make status answer in JSON
+#   REQUEST    the id of the request whose lines make logs shows; TRACE that of a trace
+#   LEVEL      make logs shows lines of this level and above: trace, debug, info, warn, error or fatal
+#   SINCE      make logs shows lines no older than 30s, 10m, 2h or 1d
+#   FOLLOW=1   make logs goes on with the lines to come
 #   MINUTES    how long make bench-load keeps the load up to watch the memory
 
-ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY PLATFORM CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP MINUTES
+ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY PLATFORM CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP MINUTES SERVICE JSON REQUEST TRACE LEVEL SINCE FOLLOW
 $(foreach argument,$(ARGUMENTS),$(eval $(argument) :=))
 export $(ARGUMENTS)
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
@@ -26,7 +32,7 @@ unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG%,$(.VARIA
 RUN := node --conditions=source --require ts-node/register
 
 .DEFAULT_GOAL := help
-.PHONY: help packages init dev cluster down reset clean test types-watch e2e lint lint-chart graph docs schemas package deploy upgrades bench bench-load bench-start doctor tools new-service remove-service
+.PHONY: help packages init dev status wait logs cluster down reset clean test types-watch e2e lint lint-chart graph docs schemas package deploy upgrades bench bench-load bench-start doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -36,6 +42,15 @@ help: ## List the commands
 
 dev: packages ## Run the services, serve every save: http://localhost:8080
 	@$(RUN) scripts/make/dev.ts
+
+status: packages ## Say what each service is doing, and why one is not ready: [JSON=1]
+	@$(RUN) scripts/make/status.ts
+
+wait: packages ## Return when the sources as they are on disk are served: [SERVICE=orders] [TIMEOUT=60]
+	@$(RUN) scripts/make/wait.ts
+
+logs: packages ## Show the services' lines: [REQUEST=id] [TRACE=id] [SERVICE="a b"] [LEVEL=warn] [SINCE=10m] [FOLLOW=1]
+	@$(RUN) scripts/make/logs.ts
 
 down: packages ## Stop them; the data stays
 	@$(RUN) scripts/make/down.ts

@@ -174,6 +174,7 @@ class HostMode {
       if (!this.#signal.aborted) this.#startService(definition);
     }
     this.#watch();
+    this.#note();
     const names = [...new Set([...outdated.map(({ definition }) => definition), ...missing].map(({ name }) => name))];
     if (names.length > 0) announce(`✓ Changed values taken up: ${names.join(', ')}`);
   }
@@ -191,12 +192,14 @@ class HostMode {
   }
 
   #note(): void {
-    const services = [...this.#services.values()];
-    const ports = [databasePort(), ...services.map(({ definition }) => definition.port)];
-    noteRun(
-      ports,
-      services.flatMap(({ group }) => group ?? []),
-    );
+    const definitions = this.#definitions();
+    const groups = [...this.#services.values()].flatMap(({ group }) => group ?? []);
+    noteRun({
+      environment: this.#options.environment,
+      services: definitions.map(({ name }) => name),
+      ports: [databasePort(), ...definitions.map(({ port }) => port)],
+      groups,
+    });
   }
 
   async #end(): Promise<void> {

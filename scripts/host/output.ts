@@ -2,17 +2,24 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { styleText } from 'node:util';
+import { record } from './record.ts';
+
+/** The label of host mode's own lines, where they are among others; no service is called so. */
+export const HOST_MODE = 'host mode';
 
 const COLOURS = ['cyan', 'magenta', 'yellow', 'green', 'blue', 'red'] as const;
 const WIDTH = 10;
 
 /** What host mode itself has to say. */
-export const announce = (text: string): void => console.log(styleText('bold', text, { stream: process.stdout }));
+export function announce(text: string): void {
+  console.log(styleText('bold', text, { stream: process.stdout }));
+  for (const line of text.split('\n').filter(Boolean)) record(HOST_MODE, line);
+}
 
 /** Each label in the next colour; where no terminal shows it, in none. */
 const labels = new Map<string, string>();
 
-function labelOf(name: string): string {
+export function labelOf(name: string): string {
   const colour = COLOURS[labels.size % COLOURS.length] ?? 'cyan';
   const label = labels.get(name) ?? styleText(colour, name.padEnd(WIDTH), { stream: process.stdout });
   labels.set(name, label);
@@ -25,6 +32,7 @@ export function printLines(name: string, streams: (Readable | null)[], keep: (li
     if (!input) continue;
     createInterface({ input }).on('line', (line) => {
       console.log(`${labelOf(name)} ${line}`);
+      record(name, line);
       keep(line);
     });
   }

@@ -7,6 +7,7 @@ import { Fault } from '../machine/terminal.ts';
 export const STATE = '.stand';
 export const DATA = `${STATE}/postgresql`;
 export const CACHE = `${STATE}/cache`;
+export const LOGS = `${STATE}/logs`;
 const NOTE = `${STATE}/host.json`;
 
 interface Noted {
@@ -14,18 +15,28 @@ interface Noted {
   started: string;
 }
 
-interface Note {
-  host: Noted;
+/** What a run is, as others ask for it. */
+interface Run {
+  /** Which helm/app/values-ENVIRONMENT.yaml. */
+  environment: string;
+  /** The names of those that it runs. */
+  services: string[];
   /** Those of the services and of PostgreSQL. */
   ports: number[];
+}
+
+interface Note extends Run {
+  host: Noted;
   /** The first process of each service's group. */
   groups: Noted[];
 }
 
-/** The host mode that runs on this clone: its process, and the ports that are its own. */
-export function findHostMode(): { pid: number; ports: number[] } | undefined {
+/** The host mode that runs on this clone. */
+export function findHostMode(): (Run & { pid: number }) | undefined {
   const note = readNote();
-  return note && isAlive(note.host) ? { pid: note.host.pid, ports: note.ports } : undefined;
+  if (!note || !isAlive(note.host)) return undefined;
+  const { host, environment, services, ports } = note;
+  return { pid: host.pid, environment, services, ports };
 }
 
 /** @throws {Fault} when host mode runs on this clone; asked before anything that it stands on is replaced */
@@ -37,7 +48,7 @@ export function refuseSecondRun(): void {
 /** @throws {Fault} when what is here belongs to another user, as after a run as root */
 export function refuseOthersState(): void {
   const uid = process.getuid?.() ?? 0;
-  const foreign = [STATE, DATA, CACHE, NOTE].find((path) => existsSync(path) && statSync(path).uid !== uid);
+  const foreign = [STATE, DATA, CACHE, LOGS, NOTE].find((path) => existsSync(path) && statSync(path).uid !== uid);
   if (uid === 0 || !foreign) return;
   const owner = statSync(foreign).uid === 0 ? 'root' : `user ${statSync(foreign).uid}`;
   throw new Fault(
@@ -56,13 +67,13 @@ export async function endLeftovers(): Promise<void> {
 }
 
 /** Writes down this run; `groups` are the pids of the services' first processes. */
-export function noteRun(ports: number[], groups: number[]): void {
+export function noteRun({ groups, ...run }: Run & { groups: number[] }): void {
   const noted = (pid: number): Noted[] => {
     const started = findProcess(pid)?.started;
     return started === undefined ? [] : [{ pid, started }];
   };
   mkdirSync(STATE, { recursive: true });
-  const note = { host: noted(process.pid)[0], ports, groups: groups.flatMap(noted) };
+  const note = { host: noted(process.pid)[0], ...run, groups: groups.flatMap(noted) };
   writeFileSync(`${NOTE}.new`, JSON.stringify(note));
   renameSync(`${NOTE}.new`, NOTE);
 }
@@ -75,7 +86,7 @@ export function forgetRun(): void {
 function readNote(): Note | undefined {
   try {
     const note = JSON.parse(readFileSync(NOTE, 'utf8'));
-    return note.host && note.ports && note.groups ? note : undefined;
+    return note.host && note.services && note.ports && note.groups ? note : undefined;
   } catch {
     return undefined;
   }

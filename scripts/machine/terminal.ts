@@ -6,10 +6,13 @@ import { flagArgument } from '../facts/arguments.ts';
 /** Ends a script with a sentence that says what is wrong, and what to do below it. */
 export class Fault extends Error {
   readonly remedy: string | undefined;
+  /** The script's exit code. */
+  readonly code: number;
 
-  constructor(message: string, remedy?: string) {
+  constructor(message: string, remedy?: string, code = 1) {
     super(message);
     this.remedy = remedy;
+    this.code = code;
   }
 }
 
@@ -25,13 +28,13 @@ export function complain(error: unknown): void {
   if (error instanceof Fault && error.remedy) say(`  ${error.remedy}`);
 }
 
-/** Runs a script; what it throws becomes a sentence and exit code 1. */
+/** Runs a script; what it throws becomes a sentence and an exit code, 1 where a Fault has no other. */
 export function run(main: () => unknown): void {
   Promise.resolve()
     .then(main)
     .catch((error) => {
       complain(error);
-      process.exitCode = 1;
+      process.exitCode = error instanceof Fault ? error.code : 1;
     });
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { expect } from 'chai';
 import { helm, kubectl } from '../../scripts/cluster/commands.ts';
@@ -6,6 +6,7 @@ import { readNames } from '../../scripts/facts/names.ts';
 import { loadDefaults, loadValues } from '../../scripts/facts/values.ts';
 import { ask, capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
+import type { ServiceStatus } from '../../scripts/status/status.ts';
 import { compareEdges } from '../setup/edges.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
@@ -19,6 +20,7 @@ const STORE = 'http://localhost:8081';
 const SNAPSHOT = resolve('dist/tilt-snapshot.json');
 /** The images of all services are built anew when the lockfile changes. */
 const BUILDS_MS = 600_000;
+const SAVES = 20;
 
 const { context, namespace, node, release } = readNames();
 
@@ -75,6 +77,47 @@ describe('the stand, in the cluster', function () {
     const gone = async () => (await fetch(`${FRONT}/saved`).catch(() => undefined))?.status === 404;
     await eventually('the original is served again', gone);
     expect(await podUid('front')).to.equal(uid);
+  });
+
+  it(`serves ${SAVES} of ${SAVES} saves to the first request after make wait`, async () => {
+    const file = 'services/front/src/app.ts';
+    const source = readFileSync(file, 'utf8');
+    const wanted = Array.from({ length: SAVES }, (_, save) => ({ save }));
+    const served: unknown[] = [];
+    const unchanged = (text: string): string => text;
+    await whileEdited(file, unchanged, async () => {
+      for (const answer of wanted) {
+        const route = `= express();\n  app.get('/saved', (_req, res) => { res.json(${JSON.stringify(answer)}); });`;
+        writeFileSync(file, source.replace('= express();', route));
+        await capture('make', ['wait', 'SERVICE=front']);
+        served.push(await getJson(`${FRONT}/saved`));
+      }
+    });
+    expect(served).to.deep.equal(wanted);
+    await capture('make', ['wait']);
+  });
+
+  it('tells its state by make status', async () => {
+    const { mode, ready, services, database } = JSON.parse(await capture('make', ['--silent', 'status', 'JSON=1']));
+    expect({ mode, ready, database: database.state }).to.deep.equal({
+      mode: 'cluster',
+      ready: true,
+      database: 'ready',
+    });
+    const states = services.map(({ name, state, current }: ServiceStatus) => [name, state, current]);
+    expect(states).to.have.deep.members([
+      ['front', 'ready', true],
+      ['store', 'ready', true],
+    ]);
+  });
+
+  it('shows the lines of a request through all services by make logs', async () => {
+    await fetch(`${FRONT}/items`, { headers: { 'x-request-id': 'followed' } });
+    const output = await eventually('front has said it', async () => {
+      const { stdout } = await ask('make', '--silent', 'logs', 'REQUEST=followed');
+      return stdout.includes('GET /items') && stdout;
+    });
+    expect(output).to.match(/^store .* GET \/ 200 .*\nfront .* GET \/items 200 .*\n$/);
   });
 
   it('installs a changed lockfile in the running pods and restarts what runs there', async () => {

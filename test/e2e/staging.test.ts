@@ -73,6 +73,16 @@ describe('staging, on a managed PostgreSQL with TLS', function () {
     expect(await sql('select name from store.items')).to.equal('kept');
   });
 
+  it('shows the lines of a request through all services by make logs', async () => {
+    await fetch(`${front}/items`, { headers: { 'x-request-id': 'followed' } });
+    const args = [`CONTEXT=${context}`, `NAMESPACE=${NAMESPACE}`, 'REQUEST=followed'];
+    const output = await eventually('front has said it', async () => {
+      const { stdout } = await ask('make', '--silent', 'logs', ...args);
+      return stdout.includes('GET /items') && stdout;
+    });
+    expect(output).to.match(/^store .* GET \/ 200 .*\nfront .* GET \/items 200 .*\n$/);
+  });
+
   it('has encrypted connections only, of a role that may do no more than it must', async () => {
     const connections = 'pg_stat_ssl join pg_stat_activity using (pid) where client_addr is not null';
     expect(await sql(`select bool_and(ssl) from ${connections}`)).to.equal('t');

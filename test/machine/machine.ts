@@ -3,7 +3,7 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { findProcess } from '../../scripts/machine/processes.ts';
 
 const REPOSITORY = resolve('.');
@@ -52,23 +52,29 @@ export class Machine {
     for (const folder of ['bin', 'cluster', 'helm/app']) mkdirSync(join(this.root, folder), { recursive: true });
     for (const file of ['mise.toml', 'cluster/namespace.yaml']) cpSync(join(REPOSITORY, file), join(this.root, file));
     const mapping = (port: number, nodePort: number) => `{ hostPort: ${port}, containerPort: ${nodePort} }`;
-    this.#write(
+    this.write(
       'cluster/ctlptl.yaml',
       `kind: Registry\nname: stand-registry\nport: ${this.ports.registry}\n---\nkind: Cluster\nname: kind-stand\n` +
         `kindV1Alpha4Cluster:\n  name: stand\n  nodes:\n    - extraPortMappings: [${mapping(this.ports.gateway, 30080)}, ${mapping(this.ports.database, 30432)}]\n`,
     );
-    this.#write(
+    this.write(
       'helm/app/values.yaml',
-      `serviceDefaults: { enabled: true, needs: [], uses: [] }\nservices: { gateway: { port: ${this.ports.gateway} } }\n`,
+      `serviceDefaults: { enabled: true, needs: [], uses: [] }\nservices: { gateway: { port: ${this.ports.gateway} } }\n` +
+        'postgresql: { enabled: false }\n',
     );
-    this.#write('helm/app/values-local.yaml', '{}');
+    this.write('helm/app/values-local.yaml', '{}');
     this.link('node', process.execPath);
     // The stubs are shell scripts.
     this.link('bash', find('bash') ?? 'bash');
   }
 
-  #write(file: string, text: string): void {
+  write(file: string, text: string): void {
+    mkdirSync(dirname(join(this.root, file)), { recursive: true });
     writeFileSync(join(this.root, file), text);
+  }
+
+  remove(file: string): void {
+    rmSync(join(this.root, file));
   }
 
   link(program: string, target: string): void {
@@ -77,7 +83,7 @@ export class Machine {
   }
 
   install(program: string, script: string): void {
-    this.#write(`bin/${program}`, `#!${find('bash')}\n${script}\n`);
+    this.write(`bin/${program}`, `#!${find('bash')}\n${script}\n`);
     chmodSync(join(this.#bin, program), 0o755);
   }
 
@@ -107,7 +113,7 @@ export class Machine {
   /** A kubeconfig with these contexts. */
   kubeconfig(current: string, ...contexts: string[]): string {
     const entries = contexts.map((name) => ({ name, context: { cluster: name, user: name } }));
-    this.#write(
+    this.write(
       'kubeconfig',
       JSON.stringify({ apiVersion: 'v1', kind: 'Config', 'current-context': current, contexts: entries }),
     );
@@ -126,8 +132,8 @@ export class Machine {
     this.#processes.push(host);
     const { pid, started } = findProcess(host.pid ?? 0) ?? {};
     const { gateway, database } = this.ports;
-    mkdirSync(join(this.root, '.stand'));
-    this.#write('.stand/host.json', JSON.stringify({ host: { pid, started }, ports: [gateway, database], groups: [] }));
+    const run = { environment: 'local', services: ['gateway'], ports: [gateway, database] };
+    this.write('.stand/host.json', JSON.stringify({ host: { pid, started }, ...run, groups: [] }));
   }
 
   doctor(env: Record<string, string> = {}): Promise<Ended> {
@@ -136,10 +142,16 @@ export class Machine {
 
   /** The script behind a target of make; `env` has make's arguments too, as make hands them over. */
   make(target: string, env: Record<string, string> = {}): Promise<Ended> {
-    const typescript = join(REPOSITORY, 'node_modules/ts-node/register');
-    const project = { TS_NODE_PROJECT: join(REPOSITORY, 'tsconfig.json') };
-    const script = join(REPOSITORY, `scripts/make/${target}.ts`);
-    return this.run('node', ['--conditions=source', '--require', typescript, script], { ...project, ...env });
+    return this.run('node', ...scriptOf(target, env));
+  }
+
+  /** As make, but it goes on. */
+  start(target: string, env: Record<string, string> = {}): ChildProcess {
+    const [args, variables] = scriptOf(target, env);
+    const options = { cwd: this.root, env: { PATH: this.#bin, HOME: process.env.HOME, ...variables } };
+    const child = spawn(join(this.#bin, 'node'), args, options);
+    this.#processes.push(child);
+    return child;
   }
 
   run(program: string, args: string[], env: Record<string, string> = {}): Promise<Ended> {
@@ -159,6 +171,14 @@ export class Machine {
     for (const child of this.#processes) child.kill();
     rmSync(this.root, { recursive: true });
   }
+}
+
+/** What node is to be told to run it, and its variables. */
+function scriptOf(target: string, env: Record<string, string>): [args: string[], env: Record<string, string>] {
+  const typescript = join(REPOSITORY, 'node_modules/ts-node/register');
+  const script = join(REPOSITORY, `scripts/make/${target}.ts`);
+  const project = { TS_NODE_PROJECT: join(REPOSITORY, 'tsconfig.json') };
+  return [['--conditions=source', '--require', typescript, script], { ...project, ...env }];
 }
 
 /** Ports that were free a moment ago, all different. */

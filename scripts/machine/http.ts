@@ -1,0 +1,35 @@
+/** HTTP on this machine, asked as a developer would. */
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
+
+const TIMEOUT_MS = 3000;
+
+export interface Answer {
+  status: number;
+  body: string;
+}
+
+/**
+ * With an agent of its own: the global one may go through the proxy that the environment names.
+ * @throws when nothing answers in time, or `signal` aborts
+ */
+export function askPort(port: number, path: string, signal?: AbortSignal): Promise<Answer> {
+  return new Promise((done, fail) => {
+    const options = { agent: false, timeout: TIMEOUT_MS, ...(signal && { signal }) };
+    const request = get(`http://localhost:${port}${path}`, options, (answer: IncomingMessage) => {
+      text(answer).then((body) => done({ status: answer.statusCode ?? 0, body }), fail);
+    });
+    request.once('timeout', () => request.destroy(new Error('no answer'))).once('error', fail);
+  });
+}
+
+/** What a JSON object says, or an empty one. */
+// biome-ignore lint/suspicious/noExplicitAny: what another program says
+export function parseObject(body: string): Record<string, any> {
+  try {
+    const value = JSON.parse(body);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
