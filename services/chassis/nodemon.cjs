@@ -9,7 +9,7 @@ const { finished } = require('node:stream/promises');
 const { stripVTControlCharacters } = require('node:util');
 const { openDoor } = require('./door.cjs');
 const { folderOf, hashSources, IGNORED } = require('./sources.cjs');
-const { createStandIn } = require('./stand-in.cjs');
+const { createSubstitute } = require('./substitute.cjs');
 
 const parent = process.send && { send: process.send.bind(process) };
 // nodemon would send all that it knows of, the service's output included.
@@ -88,7 +88,7 @@ function locate(text) {
 class Service {
   #inside;
   #run;
-  #standIn;
+  #substitute;
 
   constructor(inside) {
     this.#inside = inside;
@@ -103,14 +103,14 @@ class Service {
 
   /** Something at its port has taken a connection. */
   connected() {
-    if (this.#standIn || this.#run.served) return;
+    if (this.#substitute || this.#run.served) return;
     this.#run.served = true;
     tell('serves');
   }
 
   #started() {
-    this.#standIn?.close();
-    this.#standIn = undefined;
+    this.#substitute?.close();
+    this.#substitute = undefined;
     this.#run = new Run(nodemon);
     tell('start');
   }
@@ -120,7 +120,7 @@ class Service {
     tell('died');
     const fault = await run.explain();
     if (run !== this.#run) return;
-    this.#standIn = createStandIn(basename(process.cwd()), fault).listen(this.#inside, '127.0.0.1');
+    this.#substitute = createSubstitute(basename(process.cwd()), fault).listen(this.#inside, '127.0.0.1');
     if (run.served && !parent) setTimeout(() => run === this.#run && nodemon.restart(), PAUSE_MS);
   }
 }

@@ -13,7 +13,7 @@ interface State {
   reason?: string;
 }
 
-/** Of the problem with which development answers in the place of a service (../../chassis/stand-in.cjs). */
+/** Of the problem with which development answers in the place of a service (../../chassis/substitute.cjs). */
 const DOES_NOT_RUN = 'urn:problem:does-not-run';
 
 /** Which services are up, down, or switched off, as the page shows it. */

@@ -9,7 +9,7 @@ const TYPE = 'urn:problem:does-not-run';
  * An HTTP server for the service `name`. `reason` is a few words, such as "does not start, src/app.ts:12", `error` all
  * that the service has said of it, and `sources` the hash of the sources that it is about.
  */
-exports.createStandIn = (name, { reason, error, sources }) => {
+exports.createSubstitute = (name, { reason, error, sources }) => {
   const state = { status: 'down', reason, error, sources };
   const detail = `${name} ${reason}`;
   const problem = { type: TYPE, title: 'Service Unavailable', status: 503, detail, reason };
