@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
 import { helm, kubectl } from '../../scripts/cluster/commands.ts';
 import { readNames } from '../../scripts/facts/names.ts';
@@ -7,6 +8,7 @@ import { loadDefaults, loadValues } from '../../scripts/facts/values.ts';
 import { ask, capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
 import type { ServiceStatus } from '../../scripts/status/status.ts';
+import { launchBrowser } from '../setup/browser.ts';
 import { compareEdges } from '../setup/edges.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
@@ -21,6 +23,7 @@ const SNAPSHOT = resolve('dist/tilt-snapshot.json');
 /** The images of all services are built anew when the lockfile changes. */
 const BUILDS_MS = 600_000;
 const SAVES = 20;
+const REQUESTS = 500;
 
 const { context, namespace, node, release } = readNames();
 
@@ -37,6 +40,13 @@ describe('the stand, in the cluster', function () {
     if (this.currentTest?.isFailed() && tilt) console.log(tilt.output.split('\n').slice(-60).join('\n'));
   });
   after(() => tilt?.stop());
+
+  /** The row of each line that holds a text. */
+  const rowsTelling = (text: string): (string | undefined)[] =>
+    stripVTControlCharacters(tilt?.output ?? '')
+      .split('\n')
+      .filter((line) => line.includes(text))
+      .map((line) => line.split('│')[0]?.trim());
 
   it('leaves the cluster alone that is there', async () => {
     const id = () => capture('docker', ['inspect', '--format', '{{.Id}}', node]);
@@ -77,6 +87,50 @@ describe('the stand, in the cluster', function () {
     const gone = async () => (await fetch(`${FRONT}/saved`).catch(() => undefined))?.status === 404;
     await eventually('the original is served again', gone);
     expect(await podUid('front')).to.equal(uid);
+  });
+
+  it('tells each line in one row', async () => {
+    await fetch(`${FRONT}/items`, { headers: { 'x-request-id': 'told-once' } });
+    await eventually('both services have told it', () => rowsTelling('told-once').length > 1);
+    expect(rowsTelling('told-once')).to.have.members(['front', 'store']);
+  });
+
+  it('shows in its row why a save does not start, until the next good one', async () => {
+    const place = /src\/app\.ts:\d+/;
+    await whileEdited(
+      'services/store/src/app.ts',
+      (text) => text.replace('= express();', '= ;'),
+      async () => {
+        await eventually('its row is red', async () => (await updateStatusOf('store')) === 'error');
+        const { reason } = JSON.parse((await send(`${STORE}/readyz`)).text);
+        expect(reason).to.match(/^does not start, src\/app\.ts:\d+$/);
+        expect(JSON.parse((await send(`${FRONT}/items`)).text)).to.include({ status: 503, detail: `store ${reason}` });
+        expect(rowsTelling(`${place.exec(reason)}: Expression expected`)).to.deep.equal(['store']);
+        expect(await isReady('front')).to.equal(true);
+      },
+    );
+    await eventually('its row is green', () => isReady('store'));
+    expect(await keptItems()).to.include('kept');
+  });
+
+  it(`fails none of ${REQUESTS} requests of a page while each service is saved ${SAVES} times`, async () => {
+    const browser = await launchBrowser();
+    const page = await browser.newPage();
+    await page.goto(FRONT);
+    const asking = page.evaluate(askUntilStopped);
+    try {
+      for (const service of ['front', 'store'])
+        for (let save = 1; save <= SAVES; save++) {
+          const sources = `services/${service}/src/app.ts`;
+          writeFileSync(sources, `${readFileSync(sources, 'utf8')}// ${save}\n`);
+          await capture('make', ['wait', `SERVICE=${service}`]);
+        }
+      await eventually('the page has asked often enough', () => page.evaluate(`stand.sent >= ${REQUESTS}`));
+      await page.evaluate('stand.stopped = true');
+      expect(await asking).to.deep.equal([]);
+    } finally {
+      await browser.close();
+    }
   });
 
   it(`serves ${SAVES} of ${SAVES} saves to the first request after make wait`, async () => {
@@ -217,6 +271,24 @@ describe('the stand, in the cluster', function () {
   });
 });
 
+/** In a page: asks, one request after the other and four at once, until `stand.stopped`; returns what went wrong. */
+async function askUntilStopped(): Promise<string[]> {
+  const state = { sent: 0, stopped: false };
+  Object.assign(globalThis, { stand: state });
+  const faults: string[] = [];
+  const ask = async (): Promise<void> => {
+    while (!state.stopped) {
+      state.sent++;
+      await fetch('/items').then(
+        ({ status }) => status !== 200 && faults.push(String(status)),
+        (error) => faults.push(String(error)),
+      );
+    }
+  };
+  await Promise.all([ask(), ask(), ask(), ask()]);
+  return faults;
+}
+
 async function tiltCi(): Promise<void> {
   mkdirSync(dirname(SNAPSHOT), { recursive: true });
   await capture('tilt', ['ci', '--context', context, '--timeout', '10m', '--output-snapshot-on-exit', SNAPSHOT]);
@@ -230,6 +302,10 @@ const objectsOf = (service: string): Promise<string> =>
 /** Whether Tilt shows a row in green. */
 const isReady = async (row: string): Promise<boolean> =>
   (await ask('tilt', 'wait', '--for=condition=Ready', `uiresource/${row}`, '--timeout=1s')).ok;
+
+/** How a row's last build or save went: ok, error and others. */
+const updateStatusOf = (row: string): Promise<string> =>
+  capture('tilt', ['get', 'uiresource', row, '--output', 'jsonpath={.status.updateStatus}']);
 
 /** What went wrong in a row, also when it is green again. */
 const faultsOf = (row: string): Promise<string> =>

@@ -22,7 +22,7 @@ interface Row {
     selector: string;
     overrideCommand?: object;
     LiveUpdateSpec: { syncs?: object[] };
-    BuildDetails: { target?: string; secrets?: string[]; contextIgnores: { patterns?: string[] }[] };
+    BuildDetails: { context?: string; target?: string; secrets?: string[]; contextIgnores: { patterns?: string[] }[] };
   }[];
 }
 
@@ -287,11 +287,32 @@ describe('the Tiltfile', () => {
     });
   });
 
-  it('updates the others in place', () => {
-    for (const name of ['front', 'store']) {
-      const updated = imagesOf(name).filter(({ LiveUpdateSpec }) => LiveUpdateSpec.syncs);
-      expect(updated.map(({ selector }) => selector)).to.deep.equal([`${repository}/${name}`]);
-    }
+  describe('updates the others in place', () => {
+    const syncs = (images: Row['ImageTargets']): unknown[] =>
+      images.flatMap(({ LiveUpdateSpec }) => LiveUpdateSpec.syncs ?? []);
+
+    it('in rows of their own, and as released ones not at all', () => {
+      for (const name of ['front', 'store']) {
+        const folders = { localPath: `services/${name}`, containerPath: `/app/services/${name}` };
+        expect(syncs(row(name).ImageTargets)).to.deep.include(folders);
+        expect(syncs(imagesOf(name))).to.deep.equal([]);
+        expect(row(name, '--environment', 'staging').ImageTargets).to.deep.equal([]);
+      }
+    });
+
+    it('and builds their images from a copy, which no save changes', () => {
+      const source = 'services/front/src/app.ts';
+      const copied = `.stand/context/${source}`;
+      const [image] = imagesOf('front');
+      expect(image?.BuildDetails.context).to.equal(fixture.at('.stand/context'));
+      expect(fixture.read(copied)).to.equal(fixture.read(source));
+      fixture.write('services/front/src/new.ts', '');
+      evaluate();
+      expect(fixture.read('.stand/context/services/front/src/new.ts')).to.equal('');
+      fixture.remove('services/front/src/new.ts');
+      evaluate();
+      expect(() => fixture.read('.stand/context/services/front/src/new.ts')).to.throw('ENOENT');
+    });
   });
 
   it('refuses a kube context that is not the stand’s own', () => {
