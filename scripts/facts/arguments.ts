@@ -4,7 +4,7 @@
  */
 const NAMES = [
   ...['ENV', 'SERVICES', 'MODE', 'YES', 'DEBUG', 'NAME', 'DATABASE', 'VERSION', 'REGISTRY', 'PLATFORM'],
-  ...['CONTEXT', 'NAMESPACE', 'RELEASE', 'VALUES', 'TIMEOUT', 'KEEP_SHOP', 'KEEP', 'MINUTES'],
+  ...['CONTEXT', 'NAMESPACE', 'RELEASE', 'VALUES', 'TIMEOUT', 'KEEP_SHOP', 'KEEP', 'MINUTES', 'TRACES'],
 ] as const;
 export type ArgumentName = (typeof NAMES)[number];
 

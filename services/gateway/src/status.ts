@@ -7,11 +7,11 @@ interface Question {
   path: string;
 }
 
-/** Which services are up, down, or switched off, as the page shows it. */
-export function status(questions: Record<string, Question>): RequestHandler {
+/** Which services are up, down, or switched off, as the page shows it, and where the traces are that it links. */
+export function status(questions: Record<string, Question>, tracesUrl: string | undefined): RequestHandler {
   return async (req, res) => {
     const states = Object.entries(questions).map(async ([name, question]) => [name, await stateOf(question, req.id)]);
-    res.json({ services: Object.fromEntries(await Promise.all(states)) });
+    res.json({ services: Object.fromEntries(await Promise.all(states)), tracesUrl });
   };
 }
 
