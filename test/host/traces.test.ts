@@ -66,11 +66,10 @@ describe('host mode with TRACES=1', function () {
 
   /** The services that Jaeger knows to be part of one request's trace. */
   async function tracedServices(): Promise<string[]> {
+    const id = (await ask(fixture.ports.front, '/items')).headers.get('x-trace-id');
     return until(async () => {
-      const id = (await ask(fixture.ports.front, '/items')).headers.get('x-trace-id');
-      const url = `http://localhost:${TRACES_PORT}/api/traces/${id}`;
-      const found = await until(() => getJson<Found>(url));
-      const names = Object.values(found.data[0]?.processes ?? {}).map(({ serviceName }) => serviceName);
+      const found = await getJson<Found>(`http://localhost:${TRACES_PORT}/api/traces/${id}`);
+      const names = Object.values(found?.data[0]?.processes ?? {}).map(({ serviceName }) => serviceName);
       return names.length > 1 && names;
     });
   }

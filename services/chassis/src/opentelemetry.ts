@@ -1,198 +1,94 @@
-/** OpenTelemetry's SDK, and how its semantic conventions call things: https://opentelemetry.io/docs/specs/semconv/ */
+/** OpenTelemetry's SDK, which gathers spans that have ended and sends them. It is loaded when there are some. */
 import { hostname } from 'node:os';
+import type { HrTime } from '@opentelemetry/api';
+import { type ExportResult, ExportResultCode, setGlobalErrorHandler } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
-  type Attributes,
-  type Context,
-  context,
-  propagation,
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-} from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import {
-  CompositePropagator,
-  type ExportResult,
-  ExportResultCode,
-  setGlobalErrorHandler,
-  W3CBaggagePropagator,
-  W3CTraceContextPropagator,
-} from '@opentelemetry/core';
-import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
-import {
-  BasicTracerProvider,
-  BatchSpanProcessor,
-  type ReadableSpan,
-  type SpanExporter,
-} from '@opentelemetry/sdk-trace-base';
-import type { Request } from 'express';
+  defaultResource,
+  detectResources,
+  envDetector,
+  type Resource,
+  resourceFromAttributes,
+} from '@opentelemetry/resources';
+import { BatchSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { explain } from './health.ts';
 import type { Logger } from './logger.ts';
+import type { Span } from './spans.ts';
 
-/** How long spans wait for others: who has just sent a request wants to see its trace. */
-const BATCH_MS = 1000;
+export type Sender = ReturnType<typeof createSender>;
 
-/** A span that has begun. */
-export interface Span {
-  traceId: string;
-  /** What `work` does, and says in the log, belongs to the span. */
-  run<T>(work: () => T): T;
-  /** With an error, which may also be an answer's status, the span is marked. */
-  end(attributes?: Attributes, error?: unknown): void;
+/**
+ * The SDK reads OpenTelemetry's own variables, also the address that `endpoint` is for the log:
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+ */
+export function createSender(service: string, endpoint: string, batchMs: number, logger: Logger) {
+  const exporter = new Exporter(endpoint, logger);
+  const processor = new BatchSpanProcessor(exporter, { scheduledDelayMillis: batchMs });
+  const resource = defaultResource()
+    .merge(resourceFromAttributes({ 'service.name': service, 'host.name': hostname() }))
+    .merge(detectResources({ detectors: [envDetector] }));
+  // That a batch is lost, the exporter says itself.
+  setGlobalErrorHandler(() => {});
+  return {
+    add: (span: Span): void => processor.onEnd(toReadable(span, resource)),
+    /** Sends what waits, once and for all. Nothing does when nothing arrives anyway. */
+    end: async (): Promise<void> => {
+      if (!exporter.isCutOff) await processor.shutdown().catch(() => {});
+    },
+  };
 }
 
-/** Makes the spans. Also registers the SDK, for whatever else a service does with @opentelemetry/api. */
-export class Tracing {
-  readonly #tracer: Tracer;
-  readonly #provider: BasicTracerProvider;
-  readonly #exporter: Exporter;
+const UNSET = 0;
+const ERROR = 2;
+const SAMPLED = 1;
 
-  /**
-   * The SDK reads OpenTelemetry's own variables, also the address that `endpoint` is for the log:
-   * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
-   */
-  constructor(service: string, endpoint: string, logger: Logger) {
-    this.#exporter = new Exporter(endpoint, logger);
-    const batches = process.env.OTEL_BSP_SCHEDULE_DELAY ? {} : { scheduledDelayMillis: BATCH_MS };
-    this.#provider = new BasicTracerProvider({
-      resource: defaultResource()
-        .merge(resourceFromAttributes({ 'service.name': service, 'host.name': hostname() }))
-        .merge(detectResources({ detectors: [envDetector] })),
-      spanProcessors: [new BatchSpanProcessor(this.#exporter, batches)],
-    });
-    this.#tracer = this.#provider.getTracer('chassis');
-    trace.setGlobalTracerProvider(this.#provider);
-    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-    const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
-    propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
-    // That a batch is lost, the exporter says itself.
-    setGlobalErrorHandler(() => {});
-  }
-
-  idsOfNow(): { trace_id: string; span_id: string } | undefined {
-    const span = trace.getActiveSpan()?.spanContext();
-    return span && { trace_id: span.traceId, span_id: span.spanId };
-  }
-
-  contextHeaders(): Record<string, string> {
-    const headers = {};
-    propagation.inject(context.active(), headers);
-    return headers;
-  }
-
-  /** Of a request that comes in, in its caller's trace or in a new one. */
-  request({ method, path, protocol, hostname, headers }: Request): Span {
-    const attributes = {
-      'http.request.method': method,
-      'url.scheme': protocol,
-      'url.path': path,
-      'server.address': hostname,
-    };
-    return this.#begin(method, SpanKind.SERVER, attributes, propagation.extract(ROOT_CONTEXT, headers));
-  }
-
-  /** Of a request to another service. */
-  async call(method: string, url: string, send: () => Promise<Response>): Promise<Response> {
-    const { hostname, port, protocol } = new URL(url);
-    const span = this.#beginChild(method, SpanKind.CLIENT, {
-      'http.request.method': method,
-      'url.full': url,
-      'server.address': hostname,
-      'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
-    });
-    if (!span) return send();
-    try {
-      const answer = await span.run(send);
-      span.end({ 'http.response.status_code': answer.status }, answer.status >= 500 ? answer.status : undefined);
-      return answer;
-    } catch (error) {
-      span.end({}, error);
-      throw error;
-    }
-  }
-
-  /** Of a statement; its values are not part of `text`. */
-  statement(text: string, database: Attributes): Span | undefined {
-    const operation = /^\s*(\w+)/.exec(text)?.[1]?.toUpperCase();
-    const name = [operation, database['db.namespace']].filter(Boolean).join(' ');
-    const attributes = { ...database, 'db.query.text': text, 'db.operation.name': operation };
-    return this.#beginChild(name, SpanKind.CLIENT, attributes);
-  }
-
-  /** Of the wait for a connection of the pool. */
-  connection(database: Attributes): Span | undefined {
-    return this.#beginChild('pool.connect', SpanKind.INTERNAL, database);
-  }
-
-  /** Sends what waits, once and for all. Nothing does when nothing arrives anyway. */
-  async end(): Promise<void> {
-    if (!this.#exporter.isCutOff) await this.#provider.shutdown().catch(() => {});
-  }
-
-  /** Of a part of a trace. What no request has asked for, such as a loop's work, is in none. */
-  #beginChild(name: string, kind: SpanKind, attributes: Attributes): Span | undefined {
-    return trace.getActiveSpan() && this.#begin(name, kind, attributes, context.active());
-  }
-
-  #begin(name: string, kind: SpanKind, attributes: Attributes, parent: Context): Span {
-    const span = this.#tracer.startSpan(name, { kind, attributes }, parent);
-    const own = trace.setSpan(parent, span);
-    return {
-      traceId: span.spanContext().traceId,
-      run: (work) => context.with(own, work),
-      end(attributes = {}, error) {
-        const route = attributes['http.route'];
-        if (route) span.updateName(`${name} ${route}`);
-        if (error !== undefined)
-          span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute('error.type', typeOf(error));
-        if (error instanceof Error) span.recordException(error);
-        span.setAttributes(attributes).end();
-      },
-    };
-  }
+function toReadable(span: Span, resource: Resource): ReadableSpan {
+  const { name, kind, traceId, id, parentId, start, end, attributes, error } = span;
+  const contextOf = (spanId: string) => ({ traceId, spanId, traceFlags: SAMPLED });
+  return {
+    name,
+    kind,
+    spanContext: () => contextOf(id),
+    ...(parentId && { parentSpanContext: contextOf(parentId) }),
+    startTime: toTime(start),
+    endTime: toTime(end),
+    duration: toTime(end - start),
+    status: { code: error === undefined ? UNSET : ERROR },
+    attributes: Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined)),
+    events: error instanceof Error ? [toEvent(error, toTime(end))] : [],
+    links: [],
+    ended: true,
+    resource,
+    instrumentationScope: { name: 'chassis' },
+    ...{ droppedAttributesCount: 0, droppedEventsCount: 0, droppedLinksCount: 0 },
+  };
 }
 
-/** A short name: an answer's status, what the system or PostgreSQL calls it, or the class. */
-function typeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
-  return String(code ?? cause?.code ?? error.name);
+const toTime = (ms: number): HrTime => [Math.floor(ms / 1000), Math.floor((ms % 1000) * 1e6)];
+
+/** https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/ */
+function toEvent({ name, message, stack = '' }: Error, time: HrTime): ReadableSpan['events'][number] {
+  const attributes = { 'exception.type': name, 'exception.message': message, 'exception.stacktrace': stack };
+  return { name: 'exception', time, attributes };
 }
 
-/** Sends spans by OTLP over HTTP, loaded when there are some. Says once that they don't arrive, and once that they do again. */
-class Exporter implements SpanExporter {
+/** Says once that nothing arrives, and once that it does again. */
+class Exporter extends OTLPTraceExporter {
   isCutOff = false;
   readonly #endpoint: string;
   readonly #logger: Logger;
-  #loading: Promise<SpanExporter> | undefined;
 
   constructor(endpoint: string, logger: Logger) {
+    super();
     this.#endpoint = endpoint;
     this.#logger = logger;
   }
 
-  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    const finish = (result: ExportResult): void => {
+  override export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    super.export(spans, (result) => {
       this.#note(result);
       done(result);
-    };
-    this.#load().then(
-      (exporter) => exporter.export(spans, finish),
-      (error) => finish({ code: ExportResultCode.FAILED, error }),
-    );
-  }
-
-  async shutdown(): Promise<void> {
-    await (await this.#loading)?.shutdown();
-  }
-
-  #load(): Promise<SpanExporter> {
-    this.#loading ??= import('@opentelemetry/exporter-trace-otlp-http').then(
-      ({ OTLPTraceExporter }) => new OTLPTraceExporter(),
-    );
-    return this.#loading;
+    });
   }
 
   #note({ code, error }: ExportResult): void {

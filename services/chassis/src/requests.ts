@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, RequestHandler } from 'express';
 import { COMPLETED, type Logger } from './logger.ts';
 import { countRequest } from './metrics.ts';
-import type { Span } from './opentelemetry.ts';
-import { loadTracing } from './trace.ts';
+import type { ActiveSpan } from './spans.ts';
+import { tracing } from './trace.ts';
 
 declare module 'node:http' {
   interface IncomingMessage {
@@ -38,7 +38,7 @@ export function observeRequests(logger: Logger, silent: string[]): RequestHandle
     req.id = idOf(req);
     res.setHeader('x-request-id', req.id);
     if (silent.includes(req.url)) return next();
-    const span = loadTracing()?.request(req);
+    const span = tracing?.request(req);
     if (span) res.setHeader('x-trace-id', span.traceId);
     const finish = (): void => {
       const milliseconds = performance.now() - start;
@@ -73,7 +73,7 @@ function logRequest(logger: Logger, req: Request, res: ServerResponse, milliseco
   else logger.info(line, statusCode === 499 ? 'request aborted' : COMPLETED);
 }
 
-function endSpan(span: Span, req: Request, res: ServerResponse): void {
+function endSpan(span: ActiveSpan, req: Request, res: ServerResponse): void {
   const status = statusOf(res);
   const attributes = { 'http.route': req.routePattern, 'http.response.status_code': status };
   if (status < 500) span.end(attributes);

@@ -7,7 +7,7 @@ import { explain, type Health } from './health.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { management } from './middleware.ts';
 import { createServer } from './server.ts';
-import { loadTracing, prepareTracing, tracing } from './trace.ts';
+import { startTracing, tracing } from './trace.ts';
 
 /** How long each step of a stop takes at most, in ms. */
 interface Steps {
@@ -42,7 +42,7 @@ export function run(name: string, start: (logger: Logger) => void): void {
   const logger = createLogger(name);
   process.on('uncaughtException', (error) => exitWithFault(error, logger));
   try {
-    prepareTracing(name, logger);
+    startTracing(name, logger);
     start(logger);
   } catch (error) {
     exitWithFault(error, logger);
@@ -102,8 +102,6 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
   process.on('SIGTERM', () => stop(SIGTERM));
   process.on('SIGINT', () => stop(SIGINT));
   listen(server, port, logger, () => {
-    // Not before: it is ready without.
-    setImmediate(loadTracing);
     if (health.port === undefined) return logger.info({ port: portOf(server) }, 'listening');
     // Ends with the process: probes are asked while it stops, too.
     const probes = createServer(management({ logger, health }), logger);

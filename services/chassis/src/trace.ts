@@ -6,31 +6,29 @@ import * as v from 'valibot';
 import { loadConfig, urlSuchAs } from './config.ts';
 import { requestOfNow } from './deadline.ts';
 import type { Logger } from './logger.ts';
-import type { Tracing } from './opentelemetry.ts';
+import type { Tracing } from './spans.ts';
+
+const SAMPLERS = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [name, `parentbased_${name}`]);
+
+/** What the chassis itself reads of https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+const Variables = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(urlSuchAs('http://jaeger:4318')),
+  OTEL_BSP_SCHEDULE_DELAY: v.optional(v.pipe(v.string(), v.regex(/^\d+$/, 'must be a number of ms')), '1000'),
+  OTEL_TRACES_SAMPLER: v.optional(v.picklist(SAMPLERS)),
+  OTEL_TRACES_SAMPLER_ARG: v.optional(v.pipe(v.string(), v.regex(/^(0|1|0?\.\d+|1\.0+)$/, 'must be from 0 to 1'))),
+};
 
 export const isTraced = Boolean(process.env.OTEL_EXPORTER_OTLP_ENDPOINT);
 
-/** Undefined where traces are off, and until loadTracing() was called. */
+/** Undefined where traces are off. */
 export let tracing: Tracing | undefined;
 
-let load = (): Tracing | undefined => undefined;
-
-/** @throws {Fault} when OTEL_EXPORTER_OTLP_ENDPOINT is no URL */
-export function prepareTracing(service: string, logger: Logger): void {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = loadConfig({
-    OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(urlSuchAs('http://jaeger:4318')),
-  });
-  if (endpoint === undefined) return;
-  load = () => {
-    const { Tracing } = require('./opentelemetry.ts') as typeof import('./opentelemetry.ts');
-    return new Tracing(service, endpoint, logger);
-  };
-}
-
-/** Called by the first request, or before it once the service listens: it takes half as long as loading Express. */
-export function loadTracing(): Tracing | undefined {
-  tracing ??= load();
-  return tracing;
+/** @throws {Fault} when a variable of OpenTelemetry is not usable */
+export function startTracing(service: string, logger: Logger): void {
+  if (!isTraced) return;
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint = '', OTEL_BSP_SCHEDULE_DELAY: delay } = loadConfig(Variables);
+  const { Tracing } = require('./spans.ts') as typeof import('./spans.ts');
+  tracing = new Tracing(service, endpoint, Number(delay), logger);
 }
 
 /** What a log line says of the span that it belongs to. */

@@ -3,7 +3,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { errorMonitor } from 'node:events';
 import type pg from 'pg';
 import type { DatabaseConfig } from './config.ts';
-import type { Span } from './opentelemetry.ts';
+import type { ActiveSpan } from './spans.ts';
 import { tracing } from './trace.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: node-postgres takes the same in many forms
@@ -32,7 +32,7 @@ const textOf = (query: string | { text?: string } | undefined): string =>
  * Ends the span in whichever way the outcome is told: to a callback, by a promise, or by a query that is an emitter,
  * such as a cursor. A callback runs in its own trace: a pool calls it while it works for another request.
  */
-function follow(span: Span | undefined, method: Method, args: Parameters<Method>): unknown {
+function follow(span: ActiveSpan | undefined, method: Method, args: Parameters<Method>): unknown {
   const end = (error?: unknown): void => span?.end({}, error ?? undefined);
   const callback: unknown = args.at(-1);
   if (typeof callback === 'function')

@@ -267,4 +267,18 @@ describe('traces of a process', () => {
       'the environment is not usable: OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as http://jaeger:4318',
     ]);
   });
+
+  it('keep a share, by the ids of traces', async () => {
+    const receiver = await startReceiver();
+    answerers.push(receiver);
+    const service = traced(receiver, { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.5' });
+    const url = await service.url();
+    const [low, high] = [`${TRACE.slice(0, -8)}7fffffff`, `${TRACE.slice(0, -8)}80000000`];
+    for (const id of [high, low]) {
+      const { headers } = await send(`${url}/things/1`, { headers: { traceparent: `00-${id}-${CALLER}-01` } });
+      expect(headers.get('x-trace-id')).to.equal(id);
+    }
+    await until(() => receiver.spans.length > 0);
+    expect(receiver.spans.map(({ traceId }) => traceId)).to.deep.equal([low]);
+  });
 });
