@@ -6,6 +6,7 @@
 #   SERVICES   run only these, such as "web payments"
 #   MODE       cluster or host; by default the cluster where a Docker engine answers
 #   DEBUG=1    a debugger's port per service, from 9229 on
+#   TRACES=1   a trace of each request through all services: http://localhost:16686
 #   YES=1      answers the questions
 #   NAME       the service to make or remove, or the stand's own name; DATABASE=1 gives the service tables of its own
 #   KEEP_SHOP  1 lets make init keep the shop
@@ -22,7 +23,7 @@
 #   FOLLOW=1   make logs goes on with the lines to come
 #   MINUTES    how long make bench-load keeps the load up to watch the memory
 
-ARGUMENTS := ENV SERVICES MODE DEBUG YES NAME DATABASE KEEP_SHOP VERSION REGISTRY PLATFORM CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP MINUTES SERVICE JSON REQUEST TRACE LEVEL SINCE FOLLOW
+ARGUMENTS := ENV SERVICES MODE DEBUG TRACES YES NAME DATABASE KEEP_SHOP VERSION REGISTRY PLATFORM CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP MINUTES SERVICE JSON REQUEST TRACE LEVEL SINCE FOLLOW
 $(foreach argument,$(ARGUMENTS),$(eval $(argument) :=))
 export $(ARGUMENTS)
 export PATH := $(CURDIR)/.stand/bin:$(PATH)

@@ -1,6 +1,6 @@
 /**
  * What the Tiltfile asks, as JSON, so that it works out nothing by itself:
- *   tilt.ts [--environment staging] [--debug] [SERVICE …]
+ *   tilt.ts [--environment staging] [--debug] [--traces] [SERVICE …]
  * What is wrong is an answer as well, as `fault`: Tilt would hide the words of a program that fails among its own.
  */
 import { existsSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { snapshotChart } from '../chart/snapshot.ts';
 import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
-import { inspectorPort } from '../facts/ports.ts';
+import { inspectorPort, TRACES_PORT } from '../facts/ports.ts';
 import { CHART, loadValues, type ServiceValues, valuesFile } from '../facts/values.ts';
 import { upgradeFlags } from '../machine/tools.ts';
 import { refreshContext } from './context.ts';
@@ -19,6 +19,7 @@ interface Settings {
   /** The services to run; empty for those that the values enable. */
   selected: string[];
   debug: boolean;
+  traces: boolean;
 }
 
 interface Row {
@@ -36,7 +37,11 @@ type Services = [name: string, values: ServiceValues][];
 
 const { values, positionals: selected } = parseArgs({
   allowPositionals: true,
-  options: { environment: { type: 'string', default: 'local' }, debug: { type: 'boolean', default: false } },
+  options: {
+    environment: { type: 'string', default: 'local' },
+    debug: { type: 'boolean', default: false },
+    traces: { type: 'boolean', default: false },
+  },
 });
 // Whatever comes of it: Tilt asks again when one of these changes.
 const files = [CLUSTER_FILE, NAMESPACE_FILE, CHART, NPMRC];
@@ -45,7 +50,7 @@ facts({ ...values, selected })
   .then((answer) => console.log(JSON.stringify({ files, ...answer })));
 
 /** @throws with a sentence when the environment or a service is unknown, or a needed service is off */
-async function facts({ environment, selected, debug }: Settings): Promise<object> {
+async function facts({ environment, selected, debug, traces }: Settings): Promise<object> {
   const { context, namespace, release } = readNames();
   const chart = snapshotChart();
   const { services, postgresql } = loadValues(environment, selected);
@@ -62,6 +67,8 @@ async function facts({ environment, selected, debug }: Settings): Promise<object
       return { name, image: image.repository, port, isNode: isNode(name), inspector };
     }),
     hasDatabase: postgresql.enabled,
+    // Where Jaeger's page is on localhost; null without it.
+    tracesPort: traces ? TRACES_PORT : null,
     helmFlags: [
       `--values=${chart}/${relative(CHART, valuesFile(environment))}`,
       // Which applied.ts asks for.
@@ -71,6 +78,7 @@ async function facts({ environment, selected, debug }: Settings): Promise<object
       ...enabled.flatMap(([name]) => imageFlags(name)),
       ...(debug ? debugFlags(enabled) : []),
       ...(showsColours(environment) ? ['--set=serviceDefaults.logColors=true'] : []),
+      ...(traces ? [`--set=jaeger.enabled=true,tracing.url=http://localhost:${TRACES_PORT}`] : []),
     ],
   };
 }

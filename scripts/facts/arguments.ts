@@ -5,7 +5,7 @@
 const NAMES = [
   ...['ENV', 'SERVICES', 'MODE', 'YES', 'DEBUG', 'NAME', 'DATABASE', 'VERSION', 'REGISTRY', 'PLATFORM'],
   ...['CONTEXT', 'NAMESPACE', 'RELEASE', 'VALUES', 'TIMEOUT', 'KEEP_SHOP', 'KEEP', 'MINUTES'],
-  ...['SERVICE', 'JSON', 'REQUEST', 'TRACE', 'LEVEL', 'SINCE', 'FOLLOW'],
+  ...['SERVICE', 'JSON', 'REQUEST', 'TRACE', 'LEVEL', 'SINCE', 'FOLLOW', 'TRACES'],
 ] as const;
 export type ArgumentName = (typeof NAMES)[number];
 

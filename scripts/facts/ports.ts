@@ -6,6 +6,8 @@ const DATABASE_NODE_PORT = 30432;
 const FIRST_INSPECTOR = 9229;
 /** Tilt's page, its default. */
 export const TILT_PORT = 10350;
+/** Jaeger's page, its default. */
+export const TRACES_PORT = 16686;
 
 const mappings = () => readNames().portMappings;
 

@@ -23,6 +23,7 @@ export interface Variable {
 
 export interface Values {
   services: Record<string, ServiceValues>;
+  tracing: { endpoint: string; url: string };
   postgresql: { enabled: boolean; auth: { username: string; password: string; database: string } };
 }
 
@@ -70,7 +71,15 @@ export function environmentOf(name: string, values: Values, databasePort: number
       PGSSLMODE: 'disable',
       DATABASE_POOL_SIZE: String(database.poolSize),
     }),
+    ...tracingEnvironment(name, values.tracing),
     ...Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
+  };
+}
+
+function tracingEnvironment(name: string, { endpoint, url }: Values['tracing']): Record<string, string> {
+  return {
+    ...(endpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: name }),
+    ...(url && { TRACES_URL: url }),
   };
 }
 

@@ -9,6 +9,7 @@ import { describeListener, isTaken } from '../machine/ports.ts';
 import { Fault } from '../machine/terminal.ts';
 import { askForInstall, onChange } from './changes.ts';
 import { Database } from './database.ts';
+import { findJaeger, JAEGER_PORTS, Jaeger, TRACING } from './jaeger.ts';
 import { MIGRATION_FILES, migrate } from './migrations.ts';
 import { announce, onReaderGone } from './output.ts';
 import { Service } from './service.ts';
@@ -22,25 +23,29 @@ export interface HostOptions {
   services: string[];
   /** A debugger's port for each. */
   debug: boolean;
+  /** With Jaeger, where this machine has it. */
+  traces: boolean;
 }
 
 /**
  * Runs until it is ended: by Ctrl-C, SIGTERM, or a terminal or reader that has gone.
  * @throws {Fault} with one sentence when something is in the way, before anything is started
  */
-export async function runHostMode(options: HostOptions): Promise<void> {
+export async function runHostMode(wanted: HostOptions): Promise<void> {
   refuseOthersState();
   refuseSecondRun();
+  const options = { ...wanted, traces: wanted.traces && findJaeger() };
   const values = loadHostValues(options);
   await endLeftovers();
-  await refuseTakenPorts(defineServices(values, options.debug), options.debug);
+  await refuseTakenPorts(defineServices(values, options.debug), options);
   await new HostMode(options, values).run();
 }
 
 /** @throws {Fault} for an environment whose database is elsewhere */
-function loadHostValues({ environment, services }: HostOptions): Values {
+function loadHostValues({ environment, services, traces }: HostOptions): Values {
   const values = loadValues(environment, services);
-  if (values.postgresql.enabled && values.postgresql.auth.password) return values;
+  if (values.postgresql.enabled && values.postgresql.auth.password)
+    return traces ? { ...values, tracing: TRACING } : values;
   throw new Fault(
     `ENV=${environment} does not run in host mode: its database is a managed one, elsewhere`,
     `make dev MODE=host runs values-local.yaml; ENV=${environment} takes the cluster: make dev MODE=cluster`,
@@ -48,9 +53,9 @@ function loadHostValues({ environment, services }: HostOptions): Values {
 }
 
 /** PostgreSQL's is startPostgres's to judge: what a killed run has left may hold it. @throws {Fault} naming the first taken one */
-async function refuseTakenPorts(definitions: Definition[], debug: boolean): Promise<void> {
+async function refuseTakenPorts(definitions: Definition[], { debug, traces }: HostOptions): Promise<void> {
   const ofServices = definitions.flatMap(({ port }) => (debug ? [port, inspectorPort(port)] : [port]));
-  for (const port of ofServices)
+  for (const port of [...ofServices, ...(traces ? JAEGER_PORTS : [])])
     if (await isTaken(port))
       throw new Fault(`Port ${port} is taken by ${describeListener(port)}`, 'End it, then make dev again.');
 }
@@ -59,6 +64,7 @@ class HostMode {
   readonly #options: HostOptions;
   readonly #stopping = new AbortController();
   readonly #database: Database;
+  readonly #jaeger: Jaeger | undefined;
   readonly #services = new Map<string, Service>();
   #values: Values;
   #takingUp = Promise.resolve();
@@ -69,6 +75,7 @@ class HostMode {
     this.#options = options;
     this.#values = values;
     this.#database = new Database(values, this.#signal);
+    this.#jaeger = options.traces ? new Jaeger(() => this.#note()) : undefined;
   }
 
   get #signal(): AbortSignal {
@@ -104,6 +111,7 @@ class HostMode {
   async #start(): Promise<void> {
     announce('Starting PostgreSQL …');
     this.#note();
+    this.#jaeger?.start();
     await this.#database.start();
     const definitions = this.#definitions();
     for (const definition of definitions) {
@@ -138,7 +146,10 @@ class HostMode {
     const line = (name: string, address: string): string => `  ${name.padEnd(12)} ${address}`;
     const services = this.#definitions().map(({ name, port }) => line(name, `http://localhost:${port}`));
     const database = line('postgresql', `localhost:${databasePort()}`);
-    announce(['', '✓ Ready. Every save is served at once; Ctrl-C stops.', ...services, database, ''].join('\n'));
+    const traces = this.#jaeger ? [line('jaeger', TRACING.url)] : [];
+    announce(
+      ['', '✓ Ready. Every save is served at once; Ctrl-C stops.', ...services, database, ...traces, ''].join('\n'),
+    );
   }
 
   /** New migrations of each service are applied while it runs. */
@@ -193,24 +204,25 @@ class HostMode {
 
   #note(): void {
     const definitions = this.#definitions();
-    const groups = [...this.#services.values()].flatMap(({ group }) => group ?? []);
+    const started = [...this.#services.values(), this.#jaeger];
     noteRun({
       environment: this.#options.environment,
       services: definitions.map(({ name }) => name),
-      ports: [databasePort(), ...definitions.map(({ port }) => port)],
-      groups,
+      ports: [databasePort(), ...definitions.map(({ port }) => port), ...(this.#jaeger ? JAEGER_PORTS : [])],
+      groups: started.flatMap((one) => one?.group ?? []),
     });
   }
 
   async #end(): Promise<void> {
     this.#stopping.abort();
     await Promise.all([...this.#services.values()].map((service) => service.end()));
-    await this.#database.stop();
+    await Promise.all([this.#database.stop(), this.#jaeger?.end()]);
     forgetRun();
   }
 
   #kill(): never {
     for (const service of this.#services.values()) service.kill();
+    void this.#jaeger?.end();
     process.exit(130);
   }
 }

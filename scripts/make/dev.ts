@@ -4,7 +4,7 @@ import { startCluster } from '../cluster/cluster.ts';
 import { argument, flagArgument, listArgument } from '../facts/arguments.ts';
 import { chooseMode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
-import { TILT_PORT } from '../facts/ports.ts';
+import { TILT_PORT, TRACES_PORT } from '../facts/ports.ts';
 import { loadValues } from '../facts/values.ts';
 import { runHostMode } from '../host/host.ts';
 import { findEngine } from '../machine/engine.ts';
@@ -16,11 +16,12 @@ run(async () => {
   const environment = argument('ENV') || 'local';
   const services = listArgument('SERVICES');
   const debug = flagArgument('DEBUG');
+  const traces = flagArgument('TRACES');
   const { mode, reason } = chooseMode(argument('MODE'), await findEngine());
   // Says what is wrong with ENV and SERVICES, before anything starts.
   loadValues(environment, services);
   say(`Running ${mode === 'cluster' ? 'in the cluster' : 'on this machine'} (MODE=${mode}): ${reason}.`);
-  if (mode === 'host') return runHostMode({ environment, services, debug });
+  if (mode === 'host') return runHostMode({ environment, services, debug, traces });
 
   needTools('tilt', 'helm');
   if (await isTaken(TILT_PORT))
@@ -28,8 +29,14 @@ run(async () => {
       `Port ${TILT_PORT}, which Tilt's page needs, is taken by ${describeListener(TILT_PORT)}`,
       `If that is a make dev of yours, it is at http://localhost:${TILT_PORT}; else end it, then try again.`,
     );
+  if (traces && (await isTaken(TRACES_PORT)))
+    throw new Fault(
+      `Port ${TRACES_PORT}, which Jaeger's page needs, is taken by ${describeListener(TRACES_PORT)}`,
+      'End it, then make dev again.',
+    );
   await startCluster();
-  await runTilt(['--environment', environment, ...(debug ? ['--debug'] : []), ...services]);
+  const flags = [...(debug ? ['--debug'] : []), ...(traces ? ['--traces'] : [])];
+  await runTilt(['--environment', environment, ...flags, ...services]);
 });
 
 /** On this terminal, which Tilt reads keys from; its end and its signals are ours. */

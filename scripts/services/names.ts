@@ -7,6 +7,7 @@ const NAME = /^[a-z]([a-z0-9-]{0,29}[a-z0-9])?$/;
 const RESERVED: [names: RegExp, why: string][] = [
   [/^chassis$/, 'it is the library that services are built on'],
   [/^postgresql$/, 'it is the database in the cluster'],
+  [/^jaeger$/, 'it is what shows the traces'],
   [/^migrate$/, "it is the container that migrates in each service's pod"],
   [/^(release|chart|types|test|helm-test|uncategorized)$/, 'it is a row in Tilt'],
   [/^dockerfile$/, 'services/Dockerfile is what the images have in common'],

@@ -39,6 +39,16 @@ const CASES: [what: string, values: object, edges: string[]][] = [
     [...EDGES, 'store → postgresql:5432', 'backup → postgresql:5432'],
   ],
   [
+    'traces to a collector',
+    { tracing: { endpoint: 'https://otel.example.com' } },
+    [...EDGES, MANAGED, ...NAMES.map((name) => `${name} → anywhere:443`)],
+  ],
+  [
+    'traces to Jaeger, and who looks at them',
+    { jaeger: { enabled: true, networkPolicy: { extraIngress: [namespace('ingress-nginx')] } } },
+    [...EDGES, MANAGED, ...NAMES.map((name) => `${name} → jaeger:4318`), 'ingress-nginx → jaeger:16686'],
+  ],
+  [
     'a service without a management port',
     service('clock', { managementPort: 0 }),
     [...EDGES.filter((edge) => !edge.startsWith('clock-test')), 'clock-test → clock:8082', MANAGED],
@@ -90,7 +100,7 @@ describe('the network policies', () => {
     });
 
   it('cover every pod, those of helm test too, and deny both ways', () => {
-    const manifests = render({ environment: 'prod', values: IN_CLUSTER });
+    const manifests = render({ environment: 'prod', values: { ...IN_CLUSTER, jaeger: { enabled: true } } });
     const labels = manifests.flatMap(({ kind, metadata, spec }) => {
       if (kind === 'Pod') return [metadata.labels];
       return spec?.template ? [spec.template.metadata.labels] : [];

@@ -2,7 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { RETRY_MS } from '@stand/chassis/client';
 import { SIGINT, SIGTERM } from '@stand/chassis/serve';
 import { expect } from 'chai';
-import { databasePort, inspectorPort, nodePortOf, servicePorts, TILT_PORT } from '../../scripts/facts/ports.ts';
+import {
+  databasePort,
+  inspectorPort,
+  nodePortOf,
+  servicePorts,
+  TILT_PORT,
+  TRACES_PORT,
+} from '../../scripts/facts/ports.ts';
 import { wantedNode } from '../../scripts/machine/node.cjs';
 import { needsTools } from '../setup/needs.ts';
 import { container, find, podSpecs, render } from './render.ts';
@@ -52,7 +59,7 @@ describe('a number that stands twice', () => {
   });
 
   it('is a port that something has, wherever localhost is named', () => {
-    const known = [...ports, ...ports.map(inspectorPort), databasePort(), TILT_PORT];
+    const known = [...ports, ...ports.map(inspectorPort), databasePort(), TILT_PORT, TRACES_PORT];
     const documents = ['README.md', ...readdirSync('docs').map((file) => `docs/${file}`)];
     for (const file of documents.filter((name) => name.endsWith('.md')))
       for (const [, port] of read(file).matchAll(/localhost:(\d+)/g)) expect(known, file).to.include(Number(port));

@@ -13,7 +13,7 @@ interface Entry {
 const CHART = 'helm/app';
 /** Folders that are no services: the library, and the chart's own templates. */
 const LIBRARY = 'chassis';
-const OTHER_TEMPLATES = ['postgresql', 'tests'];
+const OTHER_TEMPLATES = ['jaeger', 'postgresql', 'tests'];
 
 /** What is wrong with the services of the repository at `root`: a sentence per missing or contradicting piece. */
 export function findFaults(root: string): string[] {

@@ -12,6 +12,7 @@ describe('the name of a service', () => {
   const reserved = {
     'it is the library': ['chassis'],
     'it is the database': ['postgresql'],
+    'it is what shows the traces': ['jaeger'],
     'it is the container that migrates': ['migrate'],
     'it is a row in Tilt': ['release', 'chart', 'types', 'test', 'helm-test'],
     'the chart makes': ['payments-management', 'payments-test'],

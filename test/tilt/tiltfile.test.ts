@@ -196,6 +196,17 @@ describe('the Tiltfile', () => {
     });
   });
 
+  it('has Jaeger only with traces, in a row with its page, and tells the services of it', () => {
+    expect(evaluate().names).to.not.include('jaeger');
+    const { portForwardTemplateSpec } = row('jaeger', '--traces').DeployTarget;
+    expect(portForwardTemplateSpec?.forwards[0]).to.include({ containerPort: 16686, localPort: 16686 });
+    const { env = [] } = container(deployedWith('--traces'), 'front');
+    expect(env).to.deep.include.members([
+      { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://jaeger:4318' },
+      { name: 'TRACES_URL', value: 'http://localhost:16686' },
+    ]);
+  });
+
   it('deploys the images it builds, whatever released ones the values name', () => {
     const manifests = withValues(
       (values) => {

@@ -1,5 +1,5 @@
 {{/*
-Default deny, and then only the edges that needs, uses, the database and DNS imply. Probes need none: what comes from
+Default deny, and then only the edges that needs, uses, the database, traces and DNS imply. Probes need none: what comes from
 the pod's own node is always let in.
 */}}
 {{- define "app.networkPolicy" }}
@@ -52,6 +52,9 @@ spec:
         - port: {{ .port }}
         {{- end }}
     {{- end }}
+    {{- end }}
+    {{- with include "app.tracingEgress" . | trim }}
+    {{- . | nindent 4 }}
     {{- end }}
     {{- with $values.networkPolicy.extraEgress }}
     {{- toYaml . | nindent 4 }}

@@ -212,6 +212,11 @@ env:
   {{- with include "app.databaseEnv" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
+  {{- if not .migrates }}
+  {{- with include "app.tracingEnv" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- end }}
   {{- with $values.env }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TIMEOUT_HEADER, timeForCall } from './deadline.ts';
 import { countCall } from './metrics.ts';
 import { Problem } from './problem.ts';
+import { contextHeaders, tracing } from './trace.ts';
 
 /** Pauses between attempts. A killed pod's address is handed out for a second or two more. */
 export const RETRY_MS = [50, 100, 200, 400, 800, 1600];
@@ -16,7 +17,7 @@ export interface Call {
   idempotent?: boolean;
 }
 
-type Sending = RequestInit & { headers: Record<string, string> };
+type Sending = RequestInit & { method: string; headers: Record<string, string> };
 
 /** Another service, by the address that the environment gives. */
 export class ServiceClient {
@@ -56,11 +57,14 @@ export class ServiceClient {
     const left = (): number => Math.max(0, Math.floor(end - performance.now()));
     if (left() === 0) throw new Problem(504, `No time was left to ask ${this.name}`);
     try {
-      const headers = { ...init.headers, [TIMEOUT_HEADER]: String(left()) };
-      const answer = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(left()) });
-      // Read here: an answer that breaks off is a connection that fails, too.
-      const body = await answer.arrayBuffer();
-      return new Response(body.byteLength > 0 ? body : null, answer);
+      const exchange = async (): Promise<Response> => {
+        const headers = { ...init.headers, ...contextHeaders(), [TIMEOUT_HEADER]: String(left()) };
+        const answer = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(left()) });
+        // Read here: an answer that breaks off is a connection that fails, too.
+        const body = await answer.arrayBuffer();
+        return new Response(body.byteLength > 0 ? body : null, answer);
+      };
+      return await (tracing?.call(init.method, url, exchange) ?? exchange());
     } catch (error) {
       const problem = (status: number, words: string) => new Problem(status, `${this.name} ${words}`, {}, error);
       if ((error as Error).name === 'TimeoutError') throw problem(504, 'did not answer in time');

@@ -47,12 +47,18 @@ export const databaseVariables = {
 export type DatabaseConfig = v.InferOutput<v.ObjectSchema<typeof databaseVariables, undefined>>;
 
 /** The address of another service, such as `PAYMENTS_URL`, without a slash at its end. */
-export const serviceUrl = v.pipe(
-  v.string(),
-  v.url('must be a URL such as http://payments:8083'),
-  v.regex(/^https?:\/\//, 'must be a URL such as http://payments:8083'),
-  v.transform((url) => url.replace(/\/+$/, '')),
-);
+export const serviceUrl = urlSuchAs('http://payments:8083');
+
+/** Without a slash at its end. */
+export function urlSuchAs(example: string) {
+  const fault = `must be a URL such as ${example}`;
+  return v.pipe(
+    v.string(),
+    v.url(fault),
+    v.regex(/^https?:\/\//, fault),
+    v.transform((url) => url.replace(/\/+$/, '')),
+  );
+}
 
 /**
  * Parses the environment once, at start. An empty variable counts as unset, as libpq does. Where there is a `NAME_FILE`

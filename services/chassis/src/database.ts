@@ -6,6 +6,7 @@ import { type Check, explain } from './health.ts';
 import type { Logger } from './logger.ts';
 import { forgetPool, observePool } from './metrics.ts';
 import { outageOf, Unreachable } from './outage.ts';
+import { isTraced } from './trace.ts';
 
 /** For a new connection, and for one of the pool's to become free. */
 const CONNECT_TIMEOUT_MS = 3000;
@@ -133,6 +134,7 @@ function createPool(config: DatabaseConfig, logger: Logger, max?: number): pg.Po
     idleTimeoutMillis: IDLE_TIMEOUT_MS,
     max,
   });
+  if (isTraced) (require('./traced-pool.ts') as typeof import('./traced-pool.ts')).tracePool(pool, config);
   pool.on('error', (error) => logger.warn({ reason: error.message }, 'lost an idle database connection'));
   return pool;
 }

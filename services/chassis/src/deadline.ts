@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 
 /** The most that anybody waits for an answer, in ms. */
 const LIMIT_MS = 5000;
@@ -17,6 +17,9 @@ export const keepDeadline: RequestHandler = (req, res, next) => {
   const wait = /^\d{1,9}$/.test(given) ? Math.min(Number(given), LIMIT_MS) : LIMIT_MS;
   requests.run({ res, end: performance.now() + wait }, next);
 };
+
+/** The request that is being handled. */
+export const requestOfNow = (): Request | undefined => requests.getStore()?.res.req;
 
 /**
  * How long a call to another service may take, in ms: less than what is left for the request that it is made for, and

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { isTraced, traceOfLine } from './trace.ts';
 
 export type { Logger };
 
@@ -53,6 +54,7 @@ export function createLogger(service: string, level = process.env.LOG_LEVEL ?? '
     base: { service },
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
+    ...(isTraced && { mixin: traceOfLine }),
   };
   return pino(options, output);
 }

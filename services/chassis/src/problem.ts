@@ -99,15 +99,16 @@ export const problemHandler: ErrorRequestHandler = (error, req, res, _next) => {
   else sendProblem(res, problem);
 };
 
-/** Answers with a problem, under the id that the request has got. */
+/** Answers with a problem, under the ids that the request has got. */
 export function sendProblem(res: ServerResponse, problem: Problem): void {
-  const { status, headers, body } = render(problem, res.getHeader('x-request-id'));
+  const { status, headers, body } = render(problem, res.getHeader('x-request-id'), res.getHeader('x-trace-id'));
   res.writeHead(status, headers).end(body);
 }
 
 /** Status, headers and body of an answer. */
-export function render({ status, detail, extensions }: Problem, requestId: unknown) {
-  const core = { type: 'about:blank', title: STATUS_CODES[status], status, detail: cut(detail, MAX_DETAIL), requestId };
+export function render({ status, detail, extensions }: Problem, requestId: unknown, traceId?: unknown) {
+  const ids = { requestId, trace_id: traceId };
+  const core = { type: 'about:blank', title: STATUS_CODES[status], status, detail: cut(detail, MAX_DETAIL), ...ids };
   const whole = JSON.stringify({ ...core, ...extensions });
   const body = Buffer.byteLength(whole) > MAX_BYTES ? JSON.stringify(core) : whole;
   const headers = {

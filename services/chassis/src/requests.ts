@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, RequestHandler } from 'express';
 import { COMPLETED, type Logger } from './logger.ts';
 import { countRequest } from './metrics.ts';
+import type { ActiveSpan } from './spans.ts';
+import { tracing } from './trace.ts';
 
 declare module 'node:http' {
   interface IncomingMessage {
@@ -35,14 +37,22 @@ export function observeRequests(logger: Logger, silent: string[]): RequestHandle
     extend(req.app.request, logger);
     req.id = idOf(req);
     res.setHeader('x-request-id', req.id);
-    if (!silent.includes(req.url))
-      res.once('close', () => {
-        const milliseconds = performance.now() - start;
-        logRequest(logger, req, res, milliseconds);
-        const { method, routePattern: route } = req;
-        void countRequest({ method, route, status: statusOf(res), seconds: milliseconds / 1000 });
-      });
-    next();
+    if (silent.includes(req.url)) return next();
+    const span = tracing?.request(req);
+    if (span) res.setHeader('x-trace-id', span.traceId);
+    const finish = (): void => {
+      const milliseconds = performance.now() - start;
+      logRequest(logger, req, res, milliseconds);
+      const { method, routePattern: route } = req;
+      void countRequest({ method, route, status: statusOf(res), seconds: milliseconds / 1000 });
+    };
+    res.once('close', () => {
+      if (!span) return finish();
+      span.run(finish);
+      endSpan(span, req, res);
+    });
+    if (span) span.run(next);
+    else next();
   };
 }
 
@@ -62,6 +72,13 @@ function logRequest(logger: Logger, req: Request, res: ServerResponse, milliseco
   const line = { requestId: req.id, req: summaryOf(req), res: { statusCode }, responseTime: Math.round(milliseconds) };
   if (statusCode >= 500) logger.error({ ...line, err: failureOf(res) }, 'request failed');
   else logger.info(line, statusCode === 499 ? 'request aborted' : COMPLETED);
+}
+
+function endSpan(span: ActiveSpan, req: Request, res: ServerResponse): void {
+  const status = statusOf(res);
+  const attributes = { 'http.route': req.routePattern, 'http.response.status_code': status };
+  if (status < 500) span.end(attributes);
+  else span.end({ ...attributes, 'error.type': String(status) }, failureOf(res) ?? status);
 }
 
 /**

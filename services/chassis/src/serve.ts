@@ -7,6 +7,7 @@ import { explain, type Health } from './health.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { management } from './middleware.ts';
 import { createServer } from './server.ts';
+import { startTracing, tracing } from './trace.ts';
 
 /** How long each step of a stop takes at most, in ms. */
 interface Steps {
@@ -41,6 +42,7 @@ export function run(name: string, start: (logger: Logger) => void): void {
   const logger = createLogger(name);
   process.on('uncaughtException', (error) => exitWithFault(error, logger));
   try {
+    startTracing(name, logger);
     start(logger);
   } catch (error) {
     exitWithFault(error, logger);
@@ -83,13 +85,16 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
     await sleep(steps.drain);
     server.close();
     closeWhenIdle();
-    if (!(await isDone(closed, steps.finish))) {
+    if (!(await isDone(closed, sleep(steps.finish, false)))) {
       logger.warn({ connections: sockets.size }, 'closing connections that did not end in time');
       for (const socket of sockets) socket.destroy();
       await closed;
     }
+    const timeIsUp = sleep(steps.close, false);
+    const sent = tracing?.end();
     closing ??= close();
-    if (!(await isDone(closing, steps.close))) logger.warn('not everything was closed in time');
+    if (!(await isDone(closing, timeIsUp))) logger.warn('not everything was closed in time');
+    await isDone(sent, timeIsUp);
     logger.info('stopped');
     process.exit(0);
   }
@@ -107,9 +112,9 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
   return server;
 }
 
-/** Whether `work` is done within `ms`. */
-function isDone(work: Promise<unknown>, ms: number): Promise<boolean> {
-  return Promise.race([work.then(() => true), sleep(ms, false)]);
+/** Whether `work` is done before the time is up. */
+function isDone(work: Promise<unknown> | undefined, timeIsUp: Promise<boolean>): Promise<boolean> {
+  return Promise.race([Promise.resolve(work).then(() => true), timeIsUp]);
 }
 
 function listen(server: Server, port: number, logger: Logger, listening: () => void): void {

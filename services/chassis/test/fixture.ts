@@ -1,15 +1,17 @@
 /** A service of nothing but the chassis: in a test's process, or with `server.ts` in one of its own. */
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ServiceClient } from '@stand/chassis/client';
+import { transaction } from '@stand/chassis/database';
 import type { Health } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
 import { chassis } from '@stand/chassis/middleware';
 import { notFound, Problem, parse, problemHandler } from '@stand/chassis/problem';
 import { list } from '@stand/chassis/schema';
 import express, { type Express, type Request, Router } from 'express';
-import type { Pool } from 'pg';
+import pg, { type Pool, type QueryResult } from 'pg';
 import * as v from 'valibot';
 
 const Echo = v.strictObject({ text: v.string(), list: list(v.object({ n: v.number() }), { max: 100 }) });
@@ -38,6 +40,12 @@ export function createFixture({ logger, health, pool }: { logger: Logger; health
   });
   app.get('/large', (_req, res) => res.json({ text: 'x'.repeat(10_000) }));
   app.get('/query', async (req, res) => res.json((await pool?.query(String(req.query.sql)))?.rows));
+  app.get('/every-way', async (_req, res) => res.json(await queryInEveryWay(pool as Pool)));
+  app.get('/calls', async (req, res) => {
+    const answer = await new ServiceClient('other', String(req.query.url)).call('/', { requestId: req.id });
+    res.status(answer.status).json(await answer.json());
+  });
+  app.get('/loaded', (_req, res) => res.json(Object.keys(require.cache)));
   app.post('/echo', (req, res) => res.json(parse(Echo, req.body)));
   app.get('/throws', () => {
     throw new Error('the secret is 42');
@@ -66,6 +74,33 @@ export function createFixture({ logger, health, pool }: { logger: Logger; health
   app.use('/owners/:owner/things', things());
   app.use(notFound, problemHandler);
   return app;
+}
+
+/** Statements 1 to 8 in the ways that node-postgres knows. */
+async function queryInEveryWay(pool: Pool): Promise<unknown[]> {
+  const promised = [
+    await pool.query('select 1 as way'),
+    await pool.query('select $1::int as way', [2]),
+    await pool.query({ text: 'select $1::int as way', values: [3], name: 'three' }),
+    await new Promise<QueryResult>((done) => pool.query('select 4 as way', (_error, result) => done(result))),
+    await new Promise<QueryResult>((done) =>
+      pool.query('select $1::int as way', [5], (_error, result) => done(result)),
+    ),
+    await transaction(pool, (client) => client.query('select 6 as way')),
+    await new Promise<QueryResult>((done) =>
+      pool.connect((_error, client, release) => {
+        client?.query({ text: 'select 7 as way' }, (_error, result) => {
+          release();
+          done(result);
+        });
+      }),
+    ),
+  ];
+  const client = await pool.connect();
+  const query = client.query(new pg.Query('select 8 as way'));
+  const [[last]] = await Promise.all([once(query, 'row'), once(query, 'end')]);
+  client.release();
+  return [...promised.map(({ rows }) => rows[0].way), last.way];
 }
 
 /** Ways to fail where nobody catches. */

@@ -9,13 +9,14 @@ let placing = false;
 let listing = null; // AbortController of the newest product request
 let goodsFresh = false;
 let ordersFresh = false;
+let tracesUrl = null; // where traces are shown, if anywhere
 
 async function api(path, options) {
   const response = await fetch(`/api/${path}`, options).catch(() => {
     throw new Error('The stand did not answer.');
   });
   const body = await response.json().catch(() => null);
-  if (response.ok && body) return body;
+  if (response.ok && body) return { ...body, traceId: response.headers.get('x-trace-id') };
   const refused = response.status >= 400 && response.status < 500;
   throw Object.assign(new Error(body?.detail ?? 'The stand could not answer.'), { refused });
 }
@@ -167,6 +168,12 @@ function say(text, kind = '') {
   $('message').dataset.kind = kind;
 }
 
+function linkTrace(href) {
+  const link = Object.assign(document.createElement('a'), { href, target: '_blank', textContent: 'See its trace.' });
+  link.dataset.testid = 'trace';
+  $('message').append(' ', link);
+}
+
 async function placeOrder() {
   if (placing) return;
   setPlacing(true);
@@ -195,10 +202,11 @@ function sendOrder() {
   });
 }
 
-function orderPlaced({ totalCents }) {
+function orderPlaced({ totalCents, traceId }) {
   attemptKey = null;
   basket.clear();
   say(`Thank you. Your order for ${euros(totalCents)} is confirmed.`);
+  if (tracesUrl && traceId) linkTrace(`${tracesUrl}/trace/${traceId}`);
   $('basket-title').focus({ preventScroll: true });
 }
 
@@ -245,7 +253,8 @@ const NOTICES = {
 
 async function checkServices() {
   try {
-    const { services } = await api('status', { signal: AbortSignal.timeout(10000) });
+    const { services, tracesUrl: url } = await api('status', { signal: AbortSignal.timeout(10000) });
+    tracesUrl = url;
     showServices({ gateway: { state: 'up' }, ...services }, services.orders.state);
   } catch {
     showServices({ gateway: { state: 'down' } }, 'down');

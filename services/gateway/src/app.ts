@@ -11,20 +11,25 @@ interface Dependencies {
   catalog: ServiceClient;
   /** Undefined where this service is switched off. */
   orders: ServiceClient | undefined;
+  /** Where people look at traces; undefined where there are none. */
+  tracesUrl: string | undefined;
   logger: Logger;
   health: Health;
 }
 
 /** The page, and the public API. The folder `public` is looked for in the working directory. */
-export function createApp({ catalog, orders, logger, health }: Dependencies): Express {
+export function createApp({ catalog, orders, tracesUrl, logger, health }: Dependencies): Express {
   const app = express();
   app.use(chassis({ logger, health }));
   app.get(
     '/api/status',
-    status({
-      catalog: { service: catalog, path: '/products?limit=1' },
-      orders: { service: orders, path: '/orders?limit=1' },
-    }),
+    status(
+      {
+        catalog: { service: catalog, path: '/products?limit=1' },
+        orders: { service: orders, path: '/orders?limit=1' },
+      },
+      tracesUrl,
+    ),
   );
   app.get('/api/catalog/products{/:id}', forward(catalog, '/api/catalog'));
   app.get('/api/orders{/:id}', forward(orders, '/api'));

@@ -16,11 +16,11 @@ interface State {
 /** Of the problem with which development answers in the place of a service (../../chassis/substitute.cjs). */
 const DOES_NOT_RUN = 'urn:problem:does-not-run';
 
-/** Which services are up, down, or switched off, as the page shows it. */
-export function status(questions: Record<string, Question>): RequestHandler {
+/** Which services are up, down, or switched off, as the page shows it, and where the traces are that it links. */
+export function status(questions: Record<string, Question>, tracesUrl: string | undefined): RequestHandler {
   return async (req, res) => {
     const states = Object.entries(questions).map(async ([name, question]) => [name, await stateOf(question, req.id)]);
-    res.json({ services: Object.fromEntries(await Promise.all(states)) });
+    res.json({ services: Object.fromEntries(await Promise.all(states)), tracesUrl });
   };
 }
 

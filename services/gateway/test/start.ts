@@ -6,7 +6,7 @@ import { createApp } from '../src/app.ts';
 export function startGateway(catalogUrl: string, ordersUrl?: string): Promise<App> {
   const catalog = new ServiceClient('catalog', catalogUrl);
   const orders = ordersUrl === undefined ? undefined : new ServiceClient('orders', ordersUrl);
-  return startApp((given) => inServiceFolder(() => createApp({ ...given, catalog, orders })));
+  return startApp((given) => inServiceFolder(() => createApp({ ...given, catalog, orders, tracesUrl: undefined })));
 }
 
 /** The app looks for its page in the working directory. */

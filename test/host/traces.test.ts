@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { TRACES_PORT } from '../../scripts/facts/ports.ts';
+import { which } from '../../scripts/machine/command.ts';
+import { isTaken } from '../../scripts/machine/ports.ts';
+import { getJson, until } from '../setup/http.ts';
+import { needsProgram } from '../setup/needs.ts';
+import { ask, Host, type HostFixture, hostFixture } from './host.ts';
+
+describe('host mode with TRACES=1', function () {
+  this.timeout(150_000);
+  let fixture: HostFixture;
+  let host: Host | undefined;
+
+  before(async () => {
+    fixture = await hostFixture('clock');
+  });
+  afterEach(() => host?.destroy());
+  after(() => fixture?.copy.remove());
+
+  it('says so where there is no Jaeger, and runs without traces', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const bin = mkdtempSync(join(tmpdir(), 'bin-'));
+    for (const program of ['node', 'npm', 'make', 'sh', 'env', 'setpriv'])
+      symlinkSync(which(program) ?? program, join(bin, program));
+    host = await new Host(fixture, ['TRACES=1'], { PATH: bin }).ready();
+    expect(host.output.split('\n').filter((line) => /jaeger/i.test(line))).to.deep.equal([
+      '! jaeger is missing, so there are no traces: https://www.jaegertracing.io/download/ has it for PATH',
+    ]);
+    expect((await ask(fixture.ports.front, '/items')).headers.has('x-trace-id')).to.equal(false);
+    await host.end('SIGINT');
+    rmSync(bin, { recursive: true });
+  });
+
+  describe('where there is Jaeger', () => {
+    needsProgram('jaeger');
+    before('needs its ports', async function () {
+      if (await isTaken(TRACES_PORT)) this.skip();
+    });
+
+    it('has the trace of a request through the services there, also after Jaeger was killed', async () => {
+      host = await new Host(fixture, ['TRACES=1']).ready();
+      expect(host.output).to.contain(`http://localhost:${TRACES_PORT}`);
+      expect(await tracedServices()).to.have.members(['front', 'store']);
+
+      host.remember();
+      const jaeger = host.left().find(({ command }) => /^\S*jaeger /.test(command));
+      process.kill(jaeger?.pid ?? 0, 'SIGKILL');
+      await host.says('✗ Jaeger has ended');
+      expect(await tracedServices()).to.have.members(['front', 'store']);
+      await host.end('SIGINT');
+      expect(host.left()).to.deep.equal([]);
+    });
+
+    it('refuses to start beside another one', async () => {
+      host = await new Host(fixture, ['TRACES=1']).ready();
+      const other = await hostFixture('clock');
+      const second = new Host(other, ['TRACES=1']);
+      await second.says(`✗ Port ${TRACES_PORT} is taken by`);
+      await second.end();
+      other.copy.remove();
+    });
+  });
+
+  /** The services that Jaeger knows to be part of one request's trace. */
+  async function tracedServices(): Promise<string[]> {
+    const id = (await ask(fixture.ports.front, '/items')).headers.get('x-trace-id');
+    return until(async () => {
+      const found = await getJson<Found>(`http://localhost:${TRACES_PORT}/api/traces/${id}`);
+      const names = Object.values(found?.data[0]?.processes ?? {}).map(({ serviceName }) => serviceName);
+      return names.length > 1 && names;
+    });
+  }
+});
+
+interface Found {
+  data: { processes: Record<string, { serviceName: string }> }[];
+}
