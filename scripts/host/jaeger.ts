@@ -48,7 +48,9 @@ export class Jaeger {
 
   start(): void {
     const log = openSync(LOG, 'a');
-    const options: SpawnOptions = { env: serviceEnvironment({}), detached: true, stdio: ['ignore', log, log] };
+    // It would trace itself, and send that nowhere.
+    const env = serviceEnvironment({ OTEL_TRACES_SAMPLER: 'always_off' });
+    const options: SpawnOptions = { env, detached: true, stdio: ['ignore', log, log] };
     this.#process = spawn('jaeger', [jaegerConfig()], options);
     closeSync(log);
     // One that can't run ends, too.

@@ -46,7 +46,7 @@ function parseEvent(json: string): Fields | undefined {
 }
 
 function render(event: Fields, folder: string): string {
-  const { time, level, msg, service, requestId, responseTime, req, res, err, ...others } = event;
+  const { time, level, msg, service, requestId, span_id, responseTime, req, res, err, ...others } = event;
   const { method, url, ...restOfRequest } = toMap(req);
   const { statusCode, ...restOfAnswer } = toMap(res);
   const error = toMap(err);
