@@ -145,7 +145,10 @@ describe('the first step of make', () => {
   it('replaces no packages below a running host mode', async () => {
     writeInstalled({ 'node_modules/express': { version: '5.0.0' } });
     const { pid, started } = findProcess(await bystander()) ?? {};
-    write('.stand/host.json', JSON.stringify({ host: { pid, started }, ports: [], groups: [] }));
+    write(
+      '.stand/host.json',
+      JSON.stringify({ host: { pid, started }, environment: 'local', services: [], ports: [], groups: [] }),
+    );
     const { output, code } = await run();
     expect(output).to.contain(`host mode runs on the packages that were: process ${pid}\n  Ctrl-C where it runs`);
     expect(code).to.equal(1);

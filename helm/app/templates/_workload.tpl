@@ -145,14 +145,13 @@ containers:
       timeoutSeconds: 2
       failureThreshold: 3
     {{- end }}
-    # An hour for who debugs.
     readinessProbe:
       httpGet:
         path: /readyz
         port: {{ $management.name }}
       periodSeconds: 1
       timeoutSeconds: 2
-      failureThreshold: {{ ternary 3600 (int $values.readinessProbe.failureThreshold) $values.debug }}
+      failureThreshold: {{ int $values.readinessProbe.failureThreshold }}
 {{- with $values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
