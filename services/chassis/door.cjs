@@ -23,26 +23,29 @@ const REPEATABLE = /^(GET|HEAD|PUT|DELETE|OPTIONS) |^idempotency-key:/im;
 exports.openDoor = async (port, onService) => {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (client) => {
     client.on('error', () => {});
-    admit(client, Date.now() + PATIENCE_MS);
+    admit(client);
   });
   await listening(server, port);
   const inside = await findFree((port + DISTANCE) % 2 ** 16);
   return inside;
 
-  function admit(client, end) {
+  function admit(client, end = Date.now() + PATIENCE_MS) {
     if (client.destroyed) return;
+    if (Date.now() > end) return void client.destroy();
+    const again = (until) => setTimeout(admit, POLL_MS, client, until);
+    const wait = () => again(end);
     const service = connect({ port: inside, host: '127.0.0.1', allowHalfOpen: true });
-    const wait = () => (Date.now() < end ? setTimeout(admit, POLL_MS, client, end) : client.destroy());
     service.once('error', wait).once('connect', () => {
       service.off('error', wait).on('error', () => {});
       onService();
-      join(client, service, () => admit(client, Date.now() + PATIENCE_MS));
+      join(client, service, (hasAnswered) => again(hasAnswered ? undefined : end));
     });
   }
 };
 
-/** Hands on what either says. When the service leaves without an answer to what may be sent again, `again` is called. */
+/** Hands on what either says. When the service leaves somebody without an answer who may be led in again, `again` is called. */
 function join(client, service, again) {
+  let hasAnswered = false;
   /** What the service has got since it last said something. */
   let request = [];
   let length = 0;
@@ -54,19 +57,19 @@ function join(client, service, again) {
   client.on('data', keep).once('close', leave).pipe(service);
   service.pipe(client, { end: false });
   service.on('data', () => {
+    hasAnswered = true;
     request = [];
     length = 0;
   });
   service.once('end', () => service.end());
   service.once('close', (failed) => {
     client.unpipe(service).off('data', keep).off('close', leave);
-    if (length > MAX_KEPT || client.readableEnded || !isRepeatable(request)) {
-      if (failed) client.destroy();
-      else client.end();
-      return;
-    }
-    client.pause().unshift(Buffer.concat(request));
-    again();
+    const isNew = length === 0 && !hasAnswered;
+    if (!client.readableEnded && length <= MAX_KEPT && (isNew || isRepeatable(request))) {
+      client.pause().unshift(Buffer.concat(request));
+      again(hasAnswered);
+    } else if (failed) client.destroy();
+    else client.end();
   });
 }
 

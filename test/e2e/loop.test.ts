@@ -102,9 +102,9 @@ describe('the stand, in the cluster', function () {
       (text) => text.replace('= express();', '= ;'),
       async () => {
         await eventually('its row is red', async () => (await updateStatusOf('store')) === 'error');
-        const { reason } = JSON.parse((await send(`${STORE}/readyz`)).text);
+        const { reason } = (await (await fetch(`${STORE}/readyz`)).json()) as { reason: string };
         expect(reason).to.match(/^does not start, src\/app\.ts:\d+$/);
-        expect(JSON.parse((await send(`${FRONT}/items`)).text)).to.include({ status: 503, detail: `store ${reason}` });
+        expect(await (await fetch(`${FRONT}/items`)).json()).to.include({ status: 503, detail: `store ${reason}` });
         expect(rowsTelling(`${place.exec(reason)}: Expression expected`)).to.deep.equal(['store']);
         expect(await isReady('front')).to.equal(true);
       },
@@ -125,8 +125,8 @@ describe('the stand, in the cluster', function () {
           writeFileSync(sources, `${readFileSync(sources, 'utf8')}// ${save}\n`);
           await capture('make', ['wait', `SERVICE=${service}`]);
         }
-      await eventually('the page has asked often enough', () => page.evaluate(`stand.sent >= ${REQUESTS}`));
-      await page.evaluate('stand.stopped = true');
+      await eventually('the page has asked often enough', () => page.evaluate(`asking.sent >= ${REQUESTS}`));
+      await page.evaluate('asking.stopped = true');
       expect(await asking).to.deep.equal([]);
     } finally {
       await browser.close();
@@ -271,10 +271,10 @@ describe('the stand, in the cluster', function () {
   });
 });
 
-/** In a page: asks, one request after the other and four at once, until `stand.stopped`; returns what went wrong. */
+/** In a page: asks, one request after the other and four at once, until `asking.stopped`; returns what went wrong. */
 async function askUntilStopped(): Promise<string[]> {
   const state = { sent: 0, stopped: false };
-  Object.assign(globalThis, { stand: state });
+  Object.assign(globalThis, { asking: state });
   const faults: string[] = [];
   const ask = async (): Promise<void> => {
     while (!state.stopped) {
