@@ -109,8 +109,8 @@ describe('the stand, in the cluster', function () {
         expect(await isReady('front')).to.equal(true);
       },
     );
-    await eventually('its row is green', () => isReady('store'));
-    expect(await keptItems()).to.include('kept');
+    await eventually('its row is green', async () => (await updateStatusOf('store')) === 'ok');
+    expect(await eventually('front answers', keptItems)).to.include('kept');
   });
 
   it(`fails none of ${REQUESTS} requests of a page while each service is saved ${SAVES} times`, async () => {
