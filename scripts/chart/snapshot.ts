@@ -27,14 +27,11 @@ export function snapshotChart(): string {
   removeOld();
   const copy = mkdtempSync(join(FOLDER, 'new-'));
   cpSync(CHART, copy, { recursive: true });
-  const folder = folderOf(copy);
+  const folder = join(FOLDER, digestOf(copy));
   if (existsSync(folder)) rmSync(copy, { recursive: true });
   else renameSync(copy, folder);
   return folder;
 }
-
-/** The folder that the chart, as it is now, would be copied into. */
-export const folderOf = (chart = CHART): string => join(FOLDER, digestOf(chart));
 
 function removeOld(): void {
   const folders = readdirSync(FOLDER).map((name) => join(FOLDER, name));

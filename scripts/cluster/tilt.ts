@@ -71,8 +71,6 @@ async function facts({ environment, selected, debug, traces }: Settings): Promis
     tracesPort: traces ? TRACES_PORT : null,
     helmFlags: [
       `--values=${chart}/${relative(CHART, valuesFile(environment))}`,
-      // Which applied.ts asks for.
-      `--description=${chart}`,
       ...(await upgradeFlags()),
       ...(selected.length > 0 ? selectionFlags(all) : []),
       ...enabled.flatMap(([name]) => imageFlags(name)),
