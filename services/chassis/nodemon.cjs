@@ -4,7 +4,8 @@
  * service takes, 'died'. Its message 'restart' starts the service anew; when it goes, the service ends. Where there is
  * no parent, as in the cluster, a service that dies after it has served starts again by itself.
  */
-const { basename, dirname, relative, resolve, sep } = require('node:path');
+const { existsSync, readdirSync, watch } = require('node:fs');
+const { basename, dirname, join, relative, resolve, sep } = require('node:path');
 const { finished } = require('node:stream/promises');
 const { stripVTControlCharacters } = require('node:util');
 const { openDoor } = require('./door.cjs');
@@ -21,6 +22,8 @@ const nodemon = require('nodemon');
 if (HOME) process.env.HOME = HOME;
 
 const PAUSE_MS = 1000;
+/** After a change, nodemon has seen it by then. */
+const NOTICED_MS = 200;
 /** What is kept of a service's output, in characters. */
 const MAX_OUTPUT = 8192;
 
@@ -48,9 +51,29 @@ function watchFoldersOnly(config) {
   }
 }
 
+/** Calls `changed` some time after each change in these folders and those that are in them now. */
+function watchFolders(folders, changed) {
+  let timer;
+  const react = () => {
+    clearTimeout(timer);
+    timer = setTimeout(changed, NOTICED_MS);
+  };
+  for (const folder of folders.filter(existsSync).flatMap(withSubfolders)) watch(folder, react).on('error', () => {});
+}
+
+function withSubfolders(folder) {
+  const folders = readdirSync(folder, { withFileTypes: true }).filter(
+    (it) => it.isDirectory() && !IGNORED.test(it.name),
+  );
+  return [folder, ...folders.flatMap(({ name }) => withSubfolders(join(folder, name)))];
+}
+
 /** One process of the service, from its start to its end. */
 class Run {
   served = false;
+  /** Whether nodemon is about to replace it. */
+  leaves = false;
+  sources = hashSources('.');
   #output = '';
   /** Resolves when all of its output has come. */
   #silent;
@@ -93,8 +116,14 @@ class Service {
   constructor(inside) {
     this.#inside = inside;
     nodemon({ quiet: true, ignoreRoot: [], stdout: false })
-      .on('config:update', watchFoldersOnly)
+      .on('config:update', (config) => {
+        watchFoldersOnly(config);
+        watchFolders(config.dirs, () => this.#heed());
+      })
       .on('readable', () => this.#started())
+      .on('restart', () => {
+        this.#run.leaves = true;
+      })
       .on('crash', () => this.#died())
       // With a signal it is a restart.
       .on('exit', (signal) => signal ?? this.#died())
@@ -113,6 +142,11 @@ class Service {
     this.#substitute = undefined;
     this.#run = new Run(nodemon);
     tell('start');
+  }
+
+  /** nodemon goes by the files' times, which Tilt copies in whole seconds, so it misses the second save in one. */
+  #heed() {
+    if (!this.#run.leaves && hashSources('.') !== this.#run.sources) nodemon.restart();
   }
 
   async #died() {

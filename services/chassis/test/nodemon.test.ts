@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { type Answer, send, sendRaw, until } from '../../../test/setup/http.ts';
@@ -94,6 +94,16 @@ describe('a service in development', function () {
     saving = false;
     await Promise.all(asking);
     expect(faults).to.deep.equal([]);
+  });
+
+  it('serves each save, also when two have the same time, as copies that Tilt makes within a second', async () => {
+    const copied = join(root, 'server.ts');
+    for (const name of ['one', 'two', 'three', 'four']) {
+      writeFileSync(copied, source(name));
+      utimesSync(copied, 1_700_000_000, 1_700_000_000);
+      execFileSync('sh', ['-c', 'tar -C "$0" -cf - server.ts | tar -C "$1" -xf -', root, dirname(file())]);
+      await serves(name);
+    }
   });
 
   it('says where it does not start, in its place, and serves again after the next good save', async () => {
