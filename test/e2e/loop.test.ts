@@ -120,10 +120,12 @@ describe('the stand, in the cluster', function () {
     const asking = page.evaluate(askUntilStopped);
     try {
       for (const service of ['front', 'store'])
-        for (let count = 0; count < SAVES; count++) {
-          save(service);
-          await capture('make', ['wait', `SERVICE=${service}`]);
-        }
+        await whileEdited(appOf(service), unchanged, async () => {
+          for (let count = 0; count < SAVES; count++) {
+            save(service);
+            await capture('make', ['wait', `SERVICE=${service}`]);
+          }
+        });
       await eventually('the page has asked often enough', () => page.evaluate(`asking.sent >= ${REQUESTS}`));
       await page.evaluate('asking.stopped = true');
       expect(await asking).to.deep.equal([]);
@@ -137,7 +139,6 @@ describe('the stand, in the cluster', function () {
     const source = readFileSync(file, 'utf8');
     const wanted = Array.from({ length: SAVES }, (_, save) => ({ save }));
     const served: unknown[] = [];
-    const unchanged = (text: string): string => text;
     await whileEdited(file, unchanged, async () => {
       for (const answer of wanted) {
         const route = `= express();\n  app.get('/saved', (_req, res) => { res.json(${JSON.stringify(answer)}); });`;
@@ -271,8 +272,11 @@ describe('the stand, in the cluster', function () {
   });
 });
 
+const appOf = (service: string): string => `services/${service}/src/app.ts`;
+const unchanged = (text: string): string => text;
+
 /** Changes what a service's process is started from, and nothing that it does. */
-const save = (service: string): void => appendFileSync(`services/${service}/src/app.ts`, '// saved\n');
+const save = (service: string): void => appendFileSync(appOf(service), '// saved\n');
 
 /** In a page: asks, one request after the other and four at once, until `asking.stopped`; returns what went wrong. */
 async function askUntilStopped(): Promise<string[]> {
