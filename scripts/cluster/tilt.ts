@@ -58,7 +58,7 @@ async function facts({ environment, selected, debug, traces }: Settings): Promis
   const enabled = all.filter(([, { enabled }]) => enabled);
   return {
     ...{ context, namespace, release, chart },
-    context: environment === 'local' ? refreshContext(enabled.map(([name]) => name).filter(isNode)) : null,
+    buildContext: environment === 'local' ? refreshContext(enabled.map(([name]) => name).filter(isNode)) : null,
     baseImages: baseImages(),
     buildSecrets: buildSecrets(),
     npmrc: existsSync(NPMRC) ? NPMRC : null,

@@ -16,6 +16,7 @@ interface Row {
   Name: string;
   DeployTarget: {
     applyCmd?: { args: string[]; env: string[] };
+    UpdateCmdSpec?: { args: string[] };
     portForwardTemplateSpec?: { forwards: { localPort: number; containerPort: number }[] };
   };
   ImageTargets: {
@@ -324,6 +325,11 @@ describe('the Tiltfile', () => {
       evaluate();
       expect(() => fixture.read('.stand/context/services/front/src/new.ts')).to.throw('ENOENT');
     });
+  });
+
+  it('runs helm test in the stand’s own cluster', () => {
+    const command = row('helm-test').DeployTarget.UpdateCmdSpec?.args.at(-1);
+    expect(command).to.match(new RegExp(` --kube-context ${context}$`));
   });
 
   it('refuses a kube context that is not the stand’s own', () => {
