@@ -1,5 +1,6 @@
 /** Whether a service can serve, and why not. */
-import { askPort, parseObject } from '../machine/http.ts';
+import { askPort } from '../machine/http.ts';
+import { parseObject } from '../machine/json.ts';
 
 /** Undefined when it is ready, else the reason in a few words, and whether anything answered. */
 export async function findUnreadiness(

@@ -4,7 +4,7 @@
  */
 import { stripVTControlCharacters } from 'node:util';
 import { HOST_MODE } from '../host/output.ts';
-import { parseObject } from '../machine/http.ts';
+import { parseObject } from '../machine/json.ts';
 
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export type Level = (typeof LEVELS)[number];

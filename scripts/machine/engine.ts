@@ -1,5 +1,6 @@
 /** What counts as a Docker engine: one that answers as Docker does, on this machine. */
 import { ask } from './command.ts';
+import { parseObject } from './json.ts';
 
 /** Memory in bytes and the folder of its data, or one sentence that says why there is no engine. */
 export type Engine = { memory: number; root: string } | { fault: string };
@@ -9,7 +10,7 @@ export const isEngine = (engine: Engine): engine is { memory: number; root: stri
 export async function findEngine(): Promise<Engine> {
   const { installed, ok, stdout, stderr } = await ask('docker', 'info', '--format', '{{json .}}');
   if (!installed) return { fault: 'Docker is not installed' };
-  const { ServerVersion, MemTotal, DockerRootDir } = parse(stdout);
+  const { ServerVersion, MemTotal, DockerRootDir } = parseObject(stdout);
   if (ok && ServerVersion) return (await findRemoteness()) ?? { memory: Number(MemTotal), root: String(DockerRootDir) };
   // Podman's docker command answers in its own way, and ctlptl makes no cluster with it.
   if (ok && stdout.trim()) return { fault: 'No Docker engine answers: what docker runs here is another program' };
@@ -28,13 +29,4 @@ async function findRemoteness(): Promise<{ fault: string } | undefined> {
     : (await ask('docker', 'context', 'inspect', '--format', '{{.Endpoints.docker.Host}}')).stdout.trim();
   const isRemote = /^(ssh|tcp|https?):/.test(context) && !/^\w+:\/\/(127\.|localhost|\[::1\])/.test(context);
   return isRemote ? { fault: `The Docker engine is on another machine: ${context}` } : undefined;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: what another program prints
-function parse(text: string): any {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
 }

@@ -22,14 +22,3 @@ export function askPort(port: number, path: string, signal?: AbortSignal): Promi
     request.once('timeout', () => request.destroy(new Error('no answer'))).once('error', fail);
   });
 }
-
-/** What a JSON object says, or an empty one. */
-// biome-ignore lint/suspicious/noExplicitAny: what another program says
-export function parseObject(body: string): Record<string, any> {
-  try {
-    const value = JSON.parse(body);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
-  } catch {
-    return {};
-  }
-}

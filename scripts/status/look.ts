@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { hashSources } from '../../services/chassis/sources.cjs';
 import { findUnreadiness } from '../host/readiness.ts';
-import { askPort, parseObject } from '../machine/http.ts';
+import { askPort } from '../machine/http.ts';
+import { parseObject } from '../machine/json.ts';
 
 export interface Look {
   state: 'ready' | 'not ready' | 'starting' | 'does not start';

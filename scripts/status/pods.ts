@@ -1,7 +1,7 @@
 /** What the pods of the stand's release say of a service that does not answer: why it can't, as far as Kubernetes knows. */
 import { kubectl } from '../cluster/commands.ts';
 import { readNames } from '../facts/names.ts';
-import { parseObject } from '../machine/http.ts';
+import { parseObject } from '../machine/json.ts';
 
 /** Of a log, what is shown. */
 const LOG_LINES = 10;
