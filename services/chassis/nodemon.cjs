@@ -1,7 +1,7 @@
 /**
  * Runs the service of the working directory in development: nodemon, behind a door that keeps the service's port. A
- * parent that has forked this file, as host mode does, gets messages: 'start', 'serves' at the first connection that the
- * service takes, 'died'. Its message 'restart' starts the service anew; when it goes, the service ends. Where there is
+ * parent that has forked this file, as host mode does, gets messages: 'start', 'serves' at the first connection that
+ * the service takes, 'died'. Its message 'restart' starts the service anew; when it goes, the service ends. Where there is
  * no parent, as in the cluster, a service that dies after it has served starts again by itself.
  */
 const { existsSync, readdirSync, watch } = require('node:fs');
@@ -96,7 +96,7 @@ class Run {
     const error = stripVTControlCharacters(this.#output).trim();
     const place = locate(error);
     const reason = `${this.served ? 'has ended' : 'does not start'}${place ? `, ${place}` : ''}`;
-    return { reason, error, sources: hashSources('.') };
+    return { reason, error, sources: this.sources };
   }
 }
 
