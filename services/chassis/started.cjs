@@ -3,6 +3,7 @@
  * with status 1 when it doesn't start from them, which Tilt shows as a red row. The service itself says why.
  */
 const { get } = require('node:http');
+const { json } = require('node:stream/consumers');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { hashSources } = require('./sources.cjs');
 
@@ -13,26 +14,9 @@ const LIMIT_MS = 20_000;
 function ask() {
   return new Promise((done) => {
     const url = `http://localhost:${process.env.PORT}/livez`;
-    get(url, { timeout: 1000 }, (answer) => {
-      let body = '';
-      answer.on('data', (data) => {
-        body += data;
-      });
-      answer.on('end', () => done(parse(body)));
-    })
-      .once('timeout', function () {
-        this.destroy();
-      })
-      .once('error', () => done());
+    const request = get(url, { timeout: 1000 }, (answer) => json(answer).then(done, () => done()));
+    request.once('timeout', () => request.destroy()).once('error', () => done());
   });
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 async function main() {

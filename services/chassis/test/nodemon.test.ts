@@ -2,11 +2,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
+import { freePort } from '../../../scripts/host/postgres.ts';
 import { type Answer, send, sendRaw, until } from '../../../test/setup/http.ts';
 
 const SAVES = 20;
@@ -168,14 +168,6 @@ describe('a service in development', function () {
     expect([code, said]).to.deep.equal([1, `listen EADDRINUSE: address already in use :::${port}\n`]);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
-}
 
 /** Over a connection of its own: the rest is up to the client, and browsers ask again over a new one. */
 function askOnce(port: number, method: string): Promise<void> {
