@@ -4,8 +4,7 @@ import { dirname, join } from 'node:path';
 
 const FOLDER = '.stand/context';
 const MANIFESTS = ['package.json', 'package-lock.json'];
-/** As .dockerignore has them. */
-const LEFT_OUT = ['node_modules', 'dist', 'test', 'e2e'];
+const IGNORES = '.dockerignore';
 
 /**
  * Brings a copy of the Node.js services' sources up to date. Images are built from it rather than from the sources, so
@@ -13,18 +12,20 @@ const LEFT_OUT = ['node_modules', 'dist', 'test', 'e2e'];
  * @returns the folder
  */
 export function refreshContext(services: string[]): string {
-  const wanted = [...MANIFESTS, ...['chassis', ...services].flatMap((name) => filesOf(`services/${name}`))];
+  const ignored = readFileSync(IGNORES, 'utf8').split('\n');
+  const folders = ['chassis', ...services].map((name) => `services/${name}`);
+  const wanted = [...MANIFESTS, ...folders.flatMap((folder) => filesOf(folder, ignored))];
   const found = existsSync(FOLDER) ? filesOf(FOLDER).map((file) => file.slice(FOLDER.length + 1)) : [];
   for (const file of found.filter((file) => !wanted.includes(file))) rmSync(join(FOLDER, file));
   for (const file of wanted) copy(file, join(FOLDER, file));
   return FOLDER;
 }
 
-function filesOf(folder: string): string[] {
-  const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !LEFT_OUT.includes(name));
+function filesOf(folder: string, ignored: string[] = []): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !ignored.includes(`**/${name}`));
   return entries.flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
-    return entry.isDirectory() ? filesOf(path) : path;
+    return entry.isDirectory() ? filesOf(path, ignored) : path;
   });
 }
 
