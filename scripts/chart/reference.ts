@@ -1,6 +1,7 @@
 /**
  * docs/values.md, what each value of the chart is, docs/environments.md, what differs between the environments, and in
- * README the graph of the services. Everything in them comes from the values files and their schema, so a test can hold them to be current.
+ * README the graph of the services. Everything in them comes from the values files and their schema, so a test can hold
+ * them to be current.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * One service under nodemon (services/chassis/nodemon.cjs), kept alive. One that dies starts again after a pause that grows, unless its
- * sources have never served as they are, as after a typing error: then it waits for the next save.
+ * One service under nodemon (services/chassis/nodemon.cjs), kept alive. One that dies starts again after a pause that
+ * grows, unless its sources have never served as they are, as after a typing error: then it waits for the next save.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { resolve } from 'node:path';

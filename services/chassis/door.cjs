@@ -43,7 +43,7 @@ exports.openDoor = async (port, onService) => {
   }
 };
 
-/** Hands on what either says. When the service leaves somebody without an answer who may be led in again, `again` is called. */
+/** Hands on what either says. `again` is called when the service leaves somebody unanswered who may be led in again. */
 function join(client, service, again) {
   let hasAnswered = false;
   /** What the service has got since it last said something. */

@@ -30,9 +30,9 @@ export interface Health {
 const TIMEOUT_MS = 1500;
 
 /**
- * The two probes, and the metrics beside them. `/livez` answers while the process can answer at all: a dead database is no reason to restart.
- * In development it tells by which sources, as make wait and make status ask.
- * `/readyz` runs the check; it logs when the answer changes and each reason once, not at each probe.
+ * The two probes, and the metrics beside them. `/livez` answers while the process can answer at all: a dead database is
+ * no reason to restart. In development it tells by which sources, as make wait and make status ask. `/readyz` runs the
+ * check; it logs when the answer changes and each reason once, not at each probe.
  */
 export function createHealth({ logger, check = async () => {}, port }: Options): Health {
   let stopping = false;
