@@ -6,13 +6,12 @@
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { snapshotChart } from '../chart/snapshot.ts';
 import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
 import { inspectorPort, TRACES_PORT } from '../facts/ports.ts';
 import { CHART, loadValues, type ServiceValues, valuesFile } from '../facts/values.ts';
 import { upgradeFlags } from '../machine/tools.ts';
-import { refreshContext } from './context.ts';
 import { baseImages, buildSecrets, NPMRC } from './images.ts';
+import { snapshotChart, snapshotSources } from './snapshots.ts';
 
 interface Settings {
   environment: string;
@@ -29,6 +28,8 @@ interface Row {
   port: number;
   /** On the chassis, in TypeScript under nodemon: its saves go into the running container. */
   isNode: boolean;
+  /** What its image is built from in development; null for one in another language. */
+  sources: string | null;
   /** Where its debugger is on localhost; null without one. */
   inspector: number | null;
 }
@@ -58,13 +59,13 @@ async function facts({ environment, selected, debug, traces }: Settings): Promis
   const enabled = all.filter(([, { enabled }]) => enabled);
   return {
     ...{ context, namespace, release, chart },
-    buildContext: environment === 'local' ? refreshContext(enabled.map(([name]) => name).filter(isNode)) : null,
     baseImages: baseImages(),
     buildSecrets: buildSecrets(),
     npmrc: existsSync(NPMRC) ? NPMRC : null,
     services: enabled.map(([name, { image, port }]): Row => {
       const inspector = debug && isNode(name) ? inspectorPort(port) : null;
-      return { name, image: image.repository, port, isNode: isNode(name), inspector };
+      const sources = environment === 'local' && isNode(name) ? snapshotSources(name) : null;
+      return { name, image: image.repository, port, isNode: isNode(name), sources, inspector };
     }),
     hasDatabase: postgresql.enabled,
     // Where Jaeger's page is on localhost; null without it.

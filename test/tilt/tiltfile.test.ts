@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -313,17 +313,21 @@ describe('the Tiltfile', () => {
     });
 
     it('and builds their images from a copy, which no save changes', () => {
-      const source = 'services/front/src/app.ts';
-      const copied = `.stand/context/${source}`;
-      const [image] = imagesOf('front');
-      expect(image?.BuildDetails.context).to.equal(fixture.at('.stand/context'));
-      expect(fixture.read(copied)).to.equal(fixture.read(source));
-      fixture.write('services/front/src/new.ts', '');
-      evaluate();
-      expect(fixture.read('.stand/context/services/front/src/new.ts')).to.equal('');
-      fixture.remove('services/front/src/new.ts');
-      evaluate();
-      expect(() => fixture.read('.stand/context/services/front/src/new.ts')).to.throw('ENOENT');
+      const contextOf = () => imagesOf('front')[0]?.BuildDetails.context ?? '';
+      const added = 'services/front/src/new.ts';
+      const before = contextOf();
+      expect(readFileSync(join(before, 'services/front/src/app.ts'), 'utf8')).to.equal(
+        fixture.read('services/front/src/app.ts'),
+      );
+      const others = imagesOf('store')[0]?.BuildDetails.context;
+
+      fixture.write(added, '');
+      const after = contextOf();
+      expect(existsSync(join(after, added))).to.equal(true);
+      expect(existsSync(join(before, added))).to.equal(false);
+      expect(imagesOf('store')[0]?.BuildDetails.context).to.equal(others);
+      fixture.remove(added);
+      expect(contextOf()).to.equal(before);
     });
   });
 

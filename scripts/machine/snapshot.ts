@@ -1,7 +1,6 @@
-/** The chart as it is at one moment. */
+/** Folders as they are at one moment. */
 import { createHash } from 'node:crypto';
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -10,31 +9,33 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { CHART } from '../facts/values.ts';
 
-const FOLDER = '.stand/charts';
 const KEPT_MS = 86_400_000;
 
 /**
- * Copies the chart into a folder named by its content. Helm, which Tilt runs when the images are built, so installs what
- * those images were built for, whatever was edited meanwhile; and another chart is another command, which Tilt runs anew.
+ * Fills a folder of `place`, named by its content: what uses it finds it as it is now, whatever is edited meanwhile, and
+ * a change has another name. Those that nobody has asked for in a day go.
+ * @param fill is given the folder, empty
  * @returns the folder
  */
-export function snapshotChart(): string {
-  mkdirSync(FOLDER, { recursive: true });
-  removeOld();
-  const copy = mkdtempSync(join(FOLDER, 'new-'));
-  cpSync(CHART, copy, { recursive: true });
-  const folder = join(FOLDER, digestOf(copy));
+export function snapshot(place: string, fill: (folder: string) => void): string {
+  mkdirSync(place, { recursive: true });
+  const copy = mkdtempSync(join(place, 'new-'));
+  fill(copy);
+  const folder = join(place, digestOf(copy));
   if (existsSync(folder)) rmSync(copy, { recursive: true });
   else renameSync(copy, folder);
+  const now = new Date();
+  utimesSync(folder, now, now);
+  removeOld(place);
   return folder;
 }
 
-function removeOld(): void {
-  const folders = readdirSync(FOLDER).map((name) => join(FOLDER, name));
+function removeOld(place: string): void {
+  const folders = readdirSync(place).map((name) => join(place, name));
   const isOld = (folder: string): boolean => Date.now() - statSync(folder).mtimeMs > KEPT_MS;
   for (const folder of folders.filter(isOld)) rmSync(folder, { recursive: true });
 }
