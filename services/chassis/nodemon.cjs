@@ -112,6 +112,7 @@ class Service {
   #inside;
   #run;
   #substitute;
+  #hasServed = false;
 
   constructor(inside) {
     this.#inside = inside;
@@ -133,7 +134,7 @@ class Service {
   /** Something at its port has taken a connection. */
   connected() {
     if (this.#substitute || this.#run.served) return;
-    this.#run.served = true;
+    this.#run.served = this.#hasServed = true;
     tell('serves');
   }
 
@@ -154,7 +155,8 @@ class Service {
     tell('died');
     const fault = await run.explain();
     if (run !== this.#run) return;
-    this.#substitute = createSubstitute(basename(process.cwd()), fault).listen(this.#inside, '127.0.0.1');
+    const substitute = createSubstitute(basename(process.cwd()), { ...fault, hasServed: this.#hasServed });
+    this.#substitute = substitute.listen(this.#inside, '127.0.0.1');
     if (run.served && !parent) setTimeout(() => run === this.#run && nodemon.restart(), PAUSE_MS);
   }
 }

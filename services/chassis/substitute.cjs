@@ -7,9 +7,10 @@ const TYPE = 'urn:problem:does-not-run';
 
 /**
  * An HTTP server for the service `name`. `reason` is a few words, such as "does not start, src/app.ts:12", `error` all
- * that the service has said of it, and `sources` the hash of the sources that it is about.
+ * that the service has said of it, and `sources` the hash of the sources that it is about. With `hasServed`, Kubernetes
+ * goes on taking it for ready, as it does by the local values anyway: each refusal would be one more event after the error.
  */
-exports.createSubstitute = (name, { reason, error, sources }) => {
+exports.createSubstitute = (name, { reason, error, sources, hasServed }) => {
   const state = { status: 'down', reason, error, sources };
   const detail = `${name} ${reason}`;
   const problem = { type: TYPE, title: 'Service Unavailable', status: 503, detail, reason };
@@ -22,8 +23,11 @@ exports.createSubstitute = (name, { reason, error, sources }) => {
     const [path] = req.url.split('?', 1);
     // No restart would help, so Kubernetes must not try.
     if (path === '/livez') send(200, 'application/json', () => JSON.stringify(state));
-    else if (path === '/readyz') send(503, 'application/json', () => JSON.stringify(state));
+    else if (path === '/readyz')
+      send(hasServed && isProbe(req) ? 200 : 503, 'application/json', () => JSON.stringify(state));
     else if (req.headers.accept?.includes('text/html')) send(503, 'text/plain', () => `${detail}\n\n${error}\n`);
     else send(503, 'application/problem+json', (requestId) => JSON.stringify({ ...problem, requestId }));
   });
 };
+
+const isProbe = ({ headers }) => headers['user-agent']?.startsWith('kube-probe/');

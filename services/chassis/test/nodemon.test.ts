@@ -117,6 +117,7 @@ describe('a service in development', function () {
     expect(readyz.body.error).to.match(/^src\/server\.ts:2: Expression expected\nconst two = ;\n +\^$/);
     const livez = await get('/livez');
     expect([livez.status, livez.body]).to.deep.equal([200, readyz.body]);
+    expect((await get('/readyz', { 'user-agent': 'kube-probe/1.34' })).status).to.equal(200);
     const problem = await get('/any', { 'x-request-id': 'an-id' });
     expect(problem.type).to.contain('application/problem+json');
     expect(problem.body).to.include({ status: 503, detail: `one ${reason}`, reason, requestId: 'an-id' });
