@@ -17,12 +17,14 @@ interface Steps {
   finish: number;
   /** The service lets go of what it holds. */
   close: number;
+  /** The last spans are sent, meanwhile. */
+  send: number;
 }
 
 /** Together well below the pod's terminationGracePeriodSeconds. */
-export const SIGTERM: Steps = { drain: 8000, finish: 10_000, close: 2000 };
+export const SIGTERM: Steps = { drain: 8000, finish: 10_000, close: 2000, send: 2000 };
 /** Together below a second, for which a developer waits at each save and Ctrl-C. */
-export const SIGINT: Steps = { drain: 0, finish: 700, close: 200 };
+export const SIGINT: Steps = { drain: 0, finish: 700, close: 200, send: 50 };
 
 interface Service {
   app: Express;
@@ -91,10 +93,10 @@ export function serve({ app, port, logger, health, close = async () => {} }: Ser
       await closed;
     }
     const timeIsUp = sleep(steps.close, false);
-    const sent = tracing?.end();
+    const sent = tracing?.end(steps.send);
     closing ??= close();
     if (!(await isDone(closing, timeIsUp))) logger.warn('not everything was closed in time');
-    await isDone(sent, timeIsUp);
+    await sent;
     logger.info('stopped');
     process.exit(0);
   }

@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attributes } from '@opentelemetry/api';
 import type { Request } from 'express';
 import type { Logger } from './logger.ts';
@@ -12,6 +13,8 @@ import type { Sender } from './opentelemetry.ts';
 
 /** How many spans wait for the SDK at most: as many as then wait in it. */
 const MAX_WAITING = 2048;
+/** What the SDK takes to load, at most, when it has a CPU to itself. */
+const LOADING_MS = 200;
 
 /** Numbers and times as the SDK has them, in ms since 1970. */
 export interface Span {
@@ -111,10 +114,10 @@ export class Tracing {
     return this.#beginChild('pool.connect', KIND.internal, database);
   }
 
-  /** Sends what waits, once and for all. */
-  async end(): Promise<void> {
-    if (this.#waiting.length > 0) await this.#hand();
-    await this.#sender?.end();
+  /** Sends what waits, once and for all. In less than the SDK takes to load, that is not begun: a save would wait for it. */
+  async end(ms: number): Promise<void> {
+    if (this.#waiting.length > 0 && ms > LOADING_MS) await this.#hand();
+    await Promise.race([this.#sender?.end(), sleep(ms)]);
   }
 
   /** Of a part of a trace. What no request has asked for, such as a loop's work, is in none. */
@@ -134,7 +137,8 @@ export class Tracing {
         const fault = error === undefined ? {} : { 'error.type': typeOf(error) };
         Object.assign(span, { end: now(), error, attributes: { ...attributes, ...fault, ...more } });
         if (route) span.name = `${name} ${route}`;
-        if (context.isSampled) this.#keep(span);
+        // What the SDK does later, and says of it, belongs to no request.
+        if (context.isSampled) this.#active.exit(() => this.#keep(span));
       },
     };
   }

@@ -13,7 +13,7 @@ const SAMPLERS = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [
 /** What the chassis itself reads of https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
 const Variables = {
   OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(urlSuchAs('http://jaeger:4318')),
-  OTEL_BSP_SCHEDULE_DELAY: v.optional(v.pipe(v.string(), v.regex(/^\d+$/, 'must be a number of ms')), '1000'),
+  OTEL_BSP_SCHEDULE_DELAY: v.optional(v.pipe(v.string(), v.regex(/^\d{1,9}$/, 'must be a number of ms')), '1000'),
   OTEL_TRACES_SAMPLER: v.optional(v.picklist(SAMPLERS)),
   OTEL_TRACES_SAMPLER_ARG: v.optional(v.pipe(v.string(), v.regex(/^(0|1|0?\.\d+|1\.0+)$/, 'must be from 0 to 1'))),
 };

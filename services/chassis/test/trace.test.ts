@@ -229,6 +229,20 @@ describe('traces of a process', () => {
     expect(receiver.spans).to.have.length(1);
   });
 
+  it('are sent before a save ends it, by an SDK that is loaded', async function () {
+    // It waits for them no longer than 50 ms, in which the machine may stand still.
+    this.retries(5);
+    const receiver = await startReceiver();
+    answerers.push(receiver);
+    const service = traced(receiver, { OTEL_BSP_SCHEDULE_DELAY: '1000' });
+    await send(`${await service.url()}/things/1`);
+    await until(() => receiver.spans.length > 0);
+    await send(`${await service.url()}/things/2`);
+    service.process.kill('SIGINT');
+    expect(await service.exit()).to.equal(0);
+    expect(receiver.spans).to.have.length(2);
+  });
+
   it('keep it from ending no longer than all else may, where nobody takes them', async () => {
     const silent = await listen(() => {});
     answerers.push(silent);
@@ -254,6 +268,8 @@ describe('traces of a process', () => {
       return receiver.spans.length > 0;
     });
     await until(() => complaints().length > 1);
+    // They are of no request, although one has led to them.
+    expect(service.lines.filter(({ msg, trace_id }) => /^traces/.test(msg) && trace_id)).to.deep.equal([]);
     expect(complaints()).to.deep.equal([
       `traces do not reach ${gone.url}: connect ECONNREFUSED 127.0.0.1:${gone.port}`,
       `traces reach ${gone.url} again`,
