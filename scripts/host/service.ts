@@ -117,6 +117,7 @@ export class Service {
     if (!this.#resumes) this.#pause = FIRST_PAUSE_MS;
     this.#resumes = false;
     this.#startedAt = Date.now();
+    this.#lastLine = '';
     void this.#untilReady(++this.#start);
   }
 

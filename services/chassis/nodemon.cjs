@@ -7,6 +7,7 @@
 const { existsSync, readdirSync, watch } = require('node:fs');
 const { basename, dirname, join, relative, resolve, sep } = require('node:path');
 const { finished } = require('node:stream/promises');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { stripVTControlCharacters } = require('node:util');
 const { openDoor } = require('./door.cjs');
 const { folderOf, hashSources, IGNORED } = require('./sources.cjs');
@@ -26,6 +27,8 @@ const PAUSE_MS = 1000;
 const NOTICED_MS = 200;
 /** What is kept of a service's output, in characters. */
 const MAX_OUTPUT = 8192;
+/** How long the output of a service that has ended is waited for: what it has started may hold it open. */
+const OUTPUT_MS = 500;
 
 const tell = (type) => parent?.send({ type });
 
@@ -92,12 +95,23 @@ class Run {
 
   /** Why it has ended, by what it has said. */
   async explain() {
-    await this.#silent;
-    const error = stripVTControlCharacters(this.#output).trim();
+    await Promise.race([this.#silent, sleep(OUTPUT_MS)]);
+    const error = lastWords(stripVTControlCharacters(this.#output).trim());
     const place = locate(error);
     const reason = `${this.served ? 'has ended' : 'does not start'}${place ? `, ${place}` : ''}`;
     return { reason, error, sources: this.sources };
   }
+}
+
+/** How a line begins that is an event of the log: its level, as text and as JSON. */
+const EVENT = /^(?:\d\d:\d\d:\d\d\.\d{3} |\{"level":")(\w+)/;
+
+/** What an output says at its end: its last event where that is fatal, or what comes after it; all where nothing does. */
+function lastWords(output) {
+  const lines = output.split('\n');
+  const last = lines.findLastIndex((line) => EVENT.test(line));
+  const isFatal = EVENT.exec(lines[last])?.[1].toLowerCase() === 'fatal';
+  return lines.slice(isFatal ? last : last + 1).join('\n') || output;
 }
 
 /** The first place in the sources that a text names, such as src/app.ts:12. */
@@ -120,7 +134,13 @@ class Service {
       .on('config:update', (config) => {
         watchFoldersOnly(config);
         watchFolders(config.dirs, () => this.#heed());
+        // Or nodemon would end with a service that soon ends with exit code 2, as Python does without its file.
+        nodemon.on('start', () => {
+          config.lastStarted = 0;
+        });
       })
+      // That the command is not there: the shell has said it, and nodemon ends.
+      .on('error', () => {})
       .on('readable', () => this.#started())
       .on('restart', () => {
         this.#run.leaves = true;

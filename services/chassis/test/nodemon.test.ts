@@ -22,6 +22,10 @@ const server = createServer((req, res) => {
   if (req.url === '/exit') process.exit(3);
   if (req.url === '/leave') return void (asked++ ? res.end(String(asked)) : req.socket.destroy());
   if (req.url === '/throw') throw new Error('thrown');
+  if (req.url === '/end') {
+    process.stdout.write('09:00:00.000 ERROR handled  src/app.ts:1\\n09:00:00.001 FATAL ended\\n  at src/app.ts:2\\n', () => process.exit(1));
+    return;
+  }
   let length = 0;
   req.on('data', (data) => { length += data.length; }).on('end', () => res.end('${save} ' + length));
 });
@@ -131,6 +135,39 @@ describe('a service in development', function () {
     save(`import { Server } from 'node:http';\n\nthrow new Error(Server.name);\n`);
     await until(async () => (await get('/readyz')).body.reason === 'does not start, src/server.ts:3');
     save(source('mended'));
+    await serves('mended');
+  });
+
+  it('waits for a save after an end with any exit code', async () => {
+    save('process.exit(2);');
+    await until(async () => (await get('/readyz')).body.reason === 'does not start');
+    save(source('mended'));
+    await serves('mended');
+  });
+
+  it('says why it ended when something holds its output open', async () => {
+    save(`import { spawn } from 'node:child_process';
+const { pid } = spawn('sleep', ['600'], { stdio: 'inherit', detached: true });
+console.log('holder', pid);
+throw new Error('no configuration');`);
+    const holder = await until(() => /holder (\d+)/.exec(output));
+    try {
+      await until(async () => (await get('/readyz')).body.reason === 'does not start, src/server.ts:4');
+    } finally {
+      process.kill(Number(holder[1]));
+    }
+    save(source('mended'));
+    await serves('mended');
+  });
+
+  it('says of its end what it said last', async () => {
+    await get('/end').catch(() => {});
+    const reason = 'has ended, src/app.ts:2';
+    const { body } = await until(async () => {
+      const answer = await get('/readyz');
+      return answer.body.reason === reason && answer;
+    });
+    expect(body.error).to.equal('09:00:00.001 FATAL ended\n  at src/app.ts:2');
     await serves('mended');
   });
 
