@@ -13,6 +13,7 @@ import { Fault } from '../machine/terminal.ts';
 const CONNECT_TIMEOUT_MS = 5000;
 /** Of the chart's StatefulSet. */
 const POD = 'postgresql-0';
+const DOCTOR = 'make doctor says who holds the port.';
 
 type Work = (client: pg.Client) => Promise<void>;
 
@@ -40,23 +41,29 @@ async function connected(values: Values, work: Work): Promise<void> {
   const address = { host: '127.0.0.1', port: databasePort(), ssl: false };
   const client = new pg.Client({ ...address, user, password, database, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on('error', () => {});
-  await client.connect().catch(refuse);
+  await client.connect().catch(explain);
   await work(client).finally(() => client.end());
 }
 
 /** By what the server says of itself: its data is host mode's, or its address the pod's. */
 async function refuseOthers(client: pg.Client): Promise<void> {
   const query = "select current_setting('data_directory') as folder, host(inet_server_addr()) as address";
-  const { rows } = await client.query(query).catch(refuse);
+  const { rows } = await client.query(query).catch(explain);
   const { folder, address } = rows[0];
   const isHostMode = existsSync(DATA) && folder === realpathSync(DATA);
   if (!isHostMode && address !== (await findPodAddress())) refuse(new Error(`its data is in ${folder}`));
 }
 
+/** A server that gives no answer may well be the right one. */
+function explain(error: Error): never {
+  if (error instanceof pg.DatabaseError) refuse(error);
+  throw new Fault(`The database at localhost:${databasePort()} does not answer: ${error.message}`, DOCTOR);
+}
+
 function refuse(reason: Error): never {
   throw new Fault(
     `What answers at localhost:${databasePort()} is not the database of this clone: ${reason.message}`,
-    'make doctor says who holds the port.',
+    DOCTOR,
   );
 }
 

@@ -8,13 +8,18 @@ export interface Choice {
   reason: string;
 }
 
+/** @throws with a sentence when MODE is neither cluster, host nor empty */
+export function checkMode(requested: string): void {
+  if (!['', 'cluster', 'host'].includes(requested)) throw new Error(`MODE is cluster or host, not ${requested}`);
+}
+
 /**
  * MODE decides, or else whether there is a Docker engine.
  * @throws with a sentence when MODE is neither cluster, host nor empty
  */
 export function chooseMode(requested: string, engine: Engine): Choice {
   if (requested === 'cluster' || requested === 'host') return { mode: requested, reason: `MODE=${requested}` };
-  if (requested) throw new Error(`MODE is cluster or host, not ${requested}`);
+  checkMode(requested);
   return isEngine(engine)
     ? { mode: 'cluster', reason: 'a Docker engine answers' }
     : { mode: 'host', reason: engine.fault };

@@ -7,6 +7,8 @@ import { type Extent, type Heed, type Source, TAKEN } from './lines.ts';
 
 const POLL_MS = 100;
 const CHUNK = 2 ** 16;
+/** How many bytes at a record's end are the end of it. */
+const BRIEF = 2 ** 20;
 
 /** Whose lines there are. */
 export function findRecords(): string[] {
@@ -66,7 +68,7 @@ class Reader {
     this.#service = service;
     this.#fd = openSync(file, 'r');
     this.#heed = heed;
-    this.#position = isBrief ? Math.max(0, fstatSync(this.#fd).size - CHUNK) : 0;
+    this.#position = isBrief ? Math.max(0, fstatSync(this.#fd).size - BRIEF) : 0;
   }
 
   isOf(file: string): boolean {

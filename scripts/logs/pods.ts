@@ -17,7 +17,7 @@ const MAX_REQUESTS = 500;
 const PREFIXED = /^\[pod\/(.+)-[a-z0-9]+-[a-z0-9]+\/[^\]]+\] (.*)$/;
 
 /** How many lines of a container are the end of them. */
-const BRIEF = 200;
+const BRIEF = 2000;
 /** Kubernetes reads its logs by whole seconds, and another stream's may be late. */
 const OVERLAP_MS = 2000;
 

@@ -22,7 +22,9 @@ export const tellsSources = (name: string): boolean => existsSync(`services/${na
 export async function lookAt(name: string, port: number, signal?: AbortSignal): Promise<Look> {
   const live = await askPort(port, '/livez', signal).catch(() => undefined);
   if (!live) return { state: 'starting', reason: 'it does not answer', error: null, current: null };
-  const { reason, error, sources } = parseObject(live.body);
+  const { status, reason, error, sources } = parseObject(live.body);
+  if (tellsSources(name) && !status)
+    return { state: 'starting', reason: 'what answers in its place is another program', error: null, current: null };
   // What stands in for a service that does not run: services/chassis/nodemon.cjs.
   if (typeof error === 'string') {
     const state = String(reason).startsWith('does not start') ? 'does not start' : 'not ready';

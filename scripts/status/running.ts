@@ -1,7 +1,7 @@
 /** What runs on this machine: in which mode, and which services. */
 import { kubectl } from '../cluster/commands.ts';
 import { argument } from '../facts/arguments.ts';
-import { type Choice, chooseMode } from '../facts/mode.ts';
+import { type Choice, checkMode, chooseMode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
 import { TILT_PORT } from '../facts/ports.ts';
 import { loadValues, type Values } from '../facts/values.ts';
@@ -23,6 +23,7 @@ export interface Running extends Choice {
  */
 export async function findRunning(): Promise<Running> {
   const requested = argument('MODE');
+  checkMode(requested);
   const host = requested === 'cluster' ? undefined : findHostMode();
   if (host) {
     const reason = `host mode runs, as process ${host.pid}`;

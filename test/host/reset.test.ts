@@ -119,6 +119,6 @@ describe('make reset', function () {
     await new Promise<void>((done) => other.listen(fixture.ports.database, '127.0.0.1', done));
     const output = await new Host(fixture, [], {}, 'make reset YES=1').end();
     other.close();
-    expect(output).to.match(/✗ What answers at localhost:\d+ is not the database of this clone: .*\n {2}make doctor/);
+    expect(output).to.match(/✗ The database at localhost:\d+ does not answer: .*\n {2}make doctor/);
   });
 });

@@ -81,7 +81,11 @@ describe('make status and make wait', () => {
 
     it('are content with a service that is ready, by the sources on disk', async () => {
       const start = `process_start_time_seconds ${Date.now() / 1000 - 90}\n`;
-      await serve({ '/livez': [200, { sources: sources() }], '/readyz': [200, {}], '/metrics': [200, start] });
+      await serve({
+        '/livez': [200, { status: 'up', sources: sources() }],
+        '/readyz': [200, {}],
+        '/metrics': [200, start],
+      });
       const { services, code } = await status();
       const age = services[0]?.age ?? 0;
       expect(age).to.be.within(90, 3600);
@@ -91,7 +95,7 @@ describe('make status and make wait', () => {
     });
 
     it('are not content with other sources', async () => {
-      await serve({ '/livez': [200, { sources: sources() }], '/readyz': [200, {}] });
+      await serve({ '/livez': [200, { status: 'up', sources: sources() }], '/readyz': [200, {}] });
       machine.write('services/gateway/src/app.ts', 'another');
       const { services, code } = await status();
       expect(services).to.deep.equal([gateway({ state: 'ready', current: false })]);
@@ -103,7 +107,7 @@ describe('make status and make wait', () => {
 
     it('tell why a service is not ready', async () => {
       await serve({
-        '/livez': [200, { sources: sources() }],
+        '/livez': [200, { status: 'up', sources: sources() }],
         '/readyz': [503, { status: 'down', reason: 'the database does not answer' }],
       });
       expect((await status()).services).to.deep.equal([
@@ -144,8 +148,15 @@ describe('make status and make wait', () => {
       expect((await wait()).output).to.contain('  gateway: it does not answer\n');
     });
 
+    it('take no other program for the service', async () => {
+      await serve({ '/livez': [200, '<html>'], '/readyz': [200, '<html>'] });
+      const reason = 'what answers in its place is another program';
+      expect((await status()).services).to.deep.equal([gateway({ state: 'starting', reason })]);
+      expect((await wait()).output).to.contain(`  gateway: ${reason}\n`);
+    });
+
     it('ask a service in another language for readiness alone, and say so', async () => {
-      await serve({ '/livez': [200, {}], '/readyz': [200, {}] });
+      await serve({ '/livez': [200, { status: 'up' }], '/readyz': [200, {}] });
       expect((await wait()).output).to.contain('  gateway: it does not tell by which sources it runs\n');
       machine.remove('services/gateway/package.json');
       const { output, code } = await wait();
@@ -156,7 +167,7 @@ describe('make status and make wait', () => {
 
     it('tell the debugger that listens', async function () {
       if (inspector) this.skip();
-      await serve({ '/livez': [200, { sources: sources() }], '/readyz': [200, {}] });
+      await serve({ '/livez': [200, { status: 'up', sources: sources() }], '/readyz': [200, {}] });
       await machine.listen(INSPECTOR);
       expect((await status()).services[0]?.debugger).to.equal(INSPECTOR);
     });
@@ -168,6 +179,9 @@ describe('make status and make wait', () => {
           code: 1,
         });
       expect((await wait({ SERVICE: 'moon' })).output).to.equal('✗ There is no service moon. There are: gateway.\n');
+      expect((await machine.make('status', { MODE: 'hosst' })).output).to.equal(
+        '✗ MODE is cluster or host, not hosst\n',
+      );
       expect((await machine.make('status', { JSON: 'yes' })).output).to.equal('✗ JSON is 1 or nothing, not yes\n');
     });
   });
@@ -202,7 +216,7 @@ describe('make status and make wait', () => {
 
     it('say of a service that serves what is wrong with the pod that is to take its place', async () => {
       play({ 'get deployments': 'gateway', 'get pods': JSON.stringify({ items: [failing] }) });
-      await serve({ '/livez': [200, { sources: sources() }], '/readyz': [200, {}] });
+      await serve({ '/livez': [200, { status: 'up', sources: sources() }], '/readyz': [200, {}] });
       const { services, code } = await status();
       expect(services[0]).to.include({ state: 'ready', reason: 'migrate ended with exit code 1' });
       expect(code).to.equal(1);
