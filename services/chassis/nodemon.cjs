@@ -5,13 +5,14 @@
  * no parent, as in the cluster, a service that dies after it has served starts again by itself.
  */
 const { existsSync, readdirSync, watch } = require('node:fs');
+const { createServer } = require('node:http');
 const { basename, dirname, join, relative, resolve, sep } = require('node:path');
 const { finished } = require('node:stream/promises');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { stripVTControlCharacters } = require('node:util');
 const { openDoor } = require('./door.cjs');
 const { folderOf, hashSources, IGNORED } = require('./sources.cjs');
-const { createSubstitute } = require('./substitute.cjs');
+const { substituteFor } = require('./substitute.cjs');
 
 const parent = process.send && { send: process.send.bind(process) };
 // nodemon would send all that it knows of, the service's output included.
@@ -96,10 +97,19 @@ class Run {
   /** Why it has ended, by what it has said. */
   async explain() {
     await Promise.race([this.#silent, sleep(OUTPUT_MS)]);
-    const error = lastWords(stripVTControlCharacters(this.#output).trim());
+    const error = lastWords(this.#said);
     const place = locate(error);
     const reason = `${this.served ? 'has ended' : 'does not start'}${place ? `, ${place}` : ''}`;
     return { reason, error, sources: this.sources };
+  }
+
+  /** Why nobody can connect to it, although it runs. */
+  get silence() {
+    return { reason: 'runs, and does not listen', error: this.#said, sources: this.sources };
+  }
+
+  get #said() {
+    return stripVTControlCharacters(this.#output).trim();
   }
 }
 
@@ -158,6 +168,15 @@ class Service {
     tell('serves');
   }
 
+  /** Answers a request that has waited too long. */
+  refuse(req, res) {
+    this.#substituteFor(this.#run.silence)(req, res);
+  }
+
+  #substituteFor(fault) {
+    return substituteFor(basename(process.cwd()), { ...fault, hasServed: this.#hasServed });
+  }
+
   #started() {
     this.#substitute?.close();
     this.#substitute = undefined;
@@ -175,8 +194,7 @@ class Service {
     tell('died');
     const fault = await run.explain();
     if (run !== this.#run) return;
-    const substitute = createSubstitute(basename(process.cwd()), { ...fault, hasServed: this.#hasServed });
-    this.#substitute = substitute.listen(this.#inside, '127.0.0.1');
+    this.#substitute = createServer(this.#substituteFor(fault)).listen(this.#inside, '127.0.0.1');
     if (run.served && !parent) setTimeout(() => run === this.#run && nodemon.restart(), PAUSE_MS);
   }
 }
@@ -185,7 +203,11 @@ async function main() {
   const { PORT } = process.env;
   if (!PORT) throw new Error('PORT is not set');
   let service;
-  const inside = await openDoor(Number(PORT), () => service.connected());
+  const inside = await openDoor(
+    Number(PORT),
+    () => service.connected(),
+    (req, res) => service.refuse(req, res),
+  );
   process.env.PORT = String(inside);
   service = new Service(inside);
 }

@@ -1,20 +1,19 @@
 /** Answers in the place of a service that does not run, in development. */
 const { randomUUID } = require('node:crypto');
-const { createServer } = require('node:http');
 
 /** The problem's type (RFC 9457), by which callers tell it from what a service says itself. */
 const TYPE = 'urn:problem:does-not-run';
 
 /**
- * An HTTP server for the service `name`. `reason` is a few words, such as "does not start, src/app.ts:12", `error` all
+ * What answers a request for the service `name`. `reason` is a few words, such as "does not start, src/app.ts:12", `error` all
  * that the service has said of it, and `sources` the hash of the sources that it is about. With `hasServed`, Kubernetes
  * goes on taking it for ready, as it does by the local values anyway: each refusal would be one more event after the error.
  */
-exports.createSubstitute = (name, { reason, error, sources, hasServed }) => {
+exports.substituteFor = (name, { reason, error, sources, hasServed }) => {
   const state = { status: 'down', reason, error, sources };
   const detail = `${name} ${reason}`;
   const problem = { type: TYPE, title: 'Service Unavailable', status: 503, detail, reason };
-  return createServer((req, res) => {
+  return (req, res) => {
     const send = (status, type, body) => {
       const requestId = req.headers['x-request-id'] ?? randomUUID();
       const headers = { 'x-request-id': requestId, 'cache-control': 'no-store', connection: 'close' };
@@ -27,7 +26,7 @@ exports.createSubstitute = (name, { reason, error, sources, hasServed }) => {
       send(hasServed && isProbe(req) ? 200 : 503, 'application/json', () => JSON.stringify(state));
     else if (req.headers.accept?.includes('text/html')) send(503, 'text/plain', () => `${detail}\n\n${error}\n`);
     else send(503, 'application/problem+json', (requestId) => JSON.stringify({ ...problem, requestId }));
-  });
+  };
 };
 
 const isProbe = ({ headers }) => headers['user-agent']?.startsWith('kube-probe/');
