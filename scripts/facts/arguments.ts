@@ -15,8 +15,8 @@ for (const name of NAMES) delete process.env[name];
 /** Empty when it was not given. */
 export const argument = (name: ArgumentName): string => given[name]?.trim() ?? '';
 
-/** A list, such as SERVICES="web payments". */
-export const listArgument = (name: ArgumentName): string[] => argument(name).split(/\s+/).filter(Boolean);
+/** A list, such as SERVICES="web payments"; each once. */
+export const listArgument = (name: ArgumentName): string[] => [...new Set(argument(name).split(/\s+/).filter(Boolean))];
 
 /** A switch such as DEBUG=1. @throws with a sentence when it is anything but 1, 0 or nothing */
 export function flagArgument(name: ArgumentName): boolean {

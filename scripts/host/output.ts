@@ -1,7 +1,7 @@
 /** Host mode's one stream of lines: each service's with its name before it, and between them what host mode says. */
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { styleText } from 'node:util';
+import { eachLine } from '../machine/lines.ts';
 import { record } from './record.ts';
 
 /** The label of host mode's own lines, where they are among others; no service is called so. */
@@ -10,10 +10,11 @@ export const HOST_MODE = 'host mode';
 const COLOURS = ['cyan', 'magenta', 'yellow', 'green', 'blue', 'red'] as const;
 const WIDTH = 10;
 
-/** What host mode itself has to say. */
+/** What host mode itself has to say; of several lines, those below the first are indented in its record, as its own. */
 export function announce(text: string): void {
   console.log(styleText('bold', text, { stream: process.stdout }));
-  for (const line of text.split('\n').filter(Boolean)) record(HOST_MODE, line);
+  const [first = '', ...below] = text.split('\n').filter(Boolean);
+  for (const line of [first, ...below.map((it) => it.replace(/^(?! )/, '  '))]) record(HOST_MODE, line);
 }
 
 /** Each label in the next colour; where no terminal shows it, in none. */
@@ -30,7 +31,7 @@ export function labelOf(name: string): string {
 export function printLines(name: string, streams: (Readable | null)[], keep: (line: string) => void = () => {}): void {
   for (const input of streams) {
     if (!input) continue;
-    createInterface({ input }).on('line', (line) => {
+    eachLine(input, (line) => {
       console.log(`${labelOf(name)} ${line}`);
       record(name, line);
       keep(line);

@@ -64,9 +64,11 @@ interface Event extends Pick<Line, 'at' | 'event' | 'level'> {
 }
 
 /** `2026-11-28T09:30:00.123456789Z text`, as host mode writes it and `kubectl logs --timestamps` prints it. */
-export const TAKEN = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) ?(.*)$/;
+export const TAKEN = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) ?(.*)$/s;
 
 const TEXT = /^(\d\d):(\d\d):(\d\d)\.(\d{3}) (TRACE|DEBUG|INFO|WARN|ERROR|FATAL) /;
+/** The id comes after what became of a request, such as `GET /orders 200 6 ms` or its status alone, else after the message. */
+const REQUEST_ID = /^.{18}(?:.* {2}(?:\S+ \S+ )?\d{3}(?: \d+ ms)?|.*?) {2}([\w.:-]+)(?= {2}|$)/s;
 const UUID = /^([\da-f]{8})(?:(?:-[\da-f]{4}){3}-[\da-f]{12})?$/i;
 const QUARTER_MS = 15 * 60_000;
 /** Lines that wait for others to be written, or for a busy machine. */
@@ -121,13 +123,13 @@ function parse(text: string): Said {
   if (text.startsWith('{')) return parseJson(text);
   const [, hours, minutes, seconds, milliseconds, level] = TEXT.exec(text) ?? [];
   if (!level) return plain;
-  const words = text.split(/\s+/);
+  const [, requestId = ''] = REQUEST_ID.exec(text) ?? [];
   return {
     level: level.toLowerCase() as Level,
     at: (taken) =>
       momentOf(((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000 + Number(milliseconds), taken),
-    hasRequest: (id) => words.includes(shorten(id)),
-    hasTrace: (id) => words.includes(`trace_id=${id}`),
+    hasRequest: (id) => requestId === shorten(id) || isOrBegins(id, requestId),
+    hasTrace: (id) => text.split(/\s+/).includes(`trace_id=${id}`),
   };
 }
 
@@ -137,7 +139,7 @@ function parseJson(text: string): Said {
   return {
     ...(LEVELS.includes(level) && { level }),
     at: (taken) => (Number.isNaN(moment) ? taken : moment),
-    hasRequest: (id) => requestId === id || (UUID.test(id) && String(requestId).startsWith(`${id}-`)),
+    hasRequest: (id) => isOrBegins(id, String(requestId)),
     hasTrace: (id) => traceId === id,
   };
 }
@@ -149,6 +151,9 @@ function parseAnnouncement(text: string): Said {
 }
 
 const shorten = (id: string): string => UUID.exec(id)?.[1] ?? id;
+
+const isOrBegins = (id: string, whole: string): boolean =>
+  id === whole || (UUID.test(id) && UUID.test(whole) && whole.startsWith(`${id}-`));
 
 /** The moment before `taken` that a clock in whichever time zone shows so: those differ by quarters of an hour. */
 function momentOf(timeOfDay: number, taken: number): number {

@@ -1,11 +1,11 @@
 /** The lines of a release's pods, as `kubectl logs` has them. */
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Release } from '../cluster/release.ts';
 import { ask } from '../machine/command.ts';
+import { eachLine } from '../machine/lines.ts';
 import { Fault } from '../machine/terminal.ts';
 import { type Extent, type Heed, type Source, TAKEN } from './lines.ts';
 
@@ -14,7 +14,7 @@ const POLL_MS = 2000;
 const MAX_REQUESTS = 500;
 
 /** `[pod/orders-6c9f7d-x2x4z/migrate] …`, by a Deployment's way of naming pods. */
-const PREFIXED = /^\[pod\/(.+)-[a-z0-9]+-[a-z0-9]+\/[^\]]+\] (.*)$/;
+const PREFIXED = /^\[pod\/(.+)-[a-z0-9]+-[a-z0-9]+\/[^\]]+\] (.*)$/s;
 
 /** How many lines of a container are the end of them. */
 const BRIEF = 2000;
@@ -63,7 +63,7 @@ export class Pods implements Source {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     process.once('exit', () => reader.kill());
-    createInterface({ input: reader.stdout }).on('line', (line) => this.#take(line, heed));
+    eachLine(reader.stdout, (line) => this.#take(line, heed));
     return reader;
   }
 

@@ -30,6 +30,7 @@ describe('the lines of services', () => {
       '09:00:09.000 INFO  request completed  GET /orders 200 6 ms  feedbeef',
       '    at other (src/app.ts:12:3)',
       'npm notice 1a2b3c4d is no request',
+      '09:00:09.000 INFO  1a2b3c4d is no request  GET /1a2b3c4d 200 6 ms  beef  id=1a2b3c4d 1a2b3c4d',
     ];
     const lines = [...others, ...mine].map((text): [string, string] => ['orders', text]);
 
@@ -50,6 +51,30 @@ describe('the lines of services', () => {
         ['catalog', '09:00:02.000 WARN  slow  GET / 200 900 ms  check:70'],
       ];
       expect(pass({ request: 'check:7' }, own)).to.deep.equal(own.slice(0, 2).map(([, text]) => text));
+    });
+
+    it('are found by an id alone, wherever a line has it', () => {
+      const own = [
+        json('09:00:01.000', 'info', { requestId: '7' }),
+        '09:00:02.000 INFO  done  GET /7 200 6 ms  7  n=1',
+        '09:00:02.000 ERROR of  two  parts  GET / 500 6 ms  7  TypeError: no  price',
+        '09:00:02.000 INFO  request refused  400  7  reason="no request"',
+        '09:00:02.000 ERROR said  7',
+        '09:00:02.000 INFO   7',
+      ];
+      const foreign = ['09:00:02.000 INFO  took 7 ms  GET /7 200 7 ms  beef  n=7', '09:00:02.000 WARN  7', '7'];
+      const all = [...own, ...foreign].map((text): [string, string] => ['orders', text]);
+      expect(pass({ request: '7' }, all)).to.deep.equal(own);
+    });
+
+    it('are those of a whole UUID alone where a line has it whole', () => {
+      const whole = `09:00:02.000 INFO  done  GET / 200 6 ms  ${UUID}`;
+      for (const [request, found] of [
+        [UUID, [whole]],
+        ['1a2b3c4d', [whole]],
+        [OTHER, []],
+      ] as const)
+        expect(pass({ request }, [['python', whole]]), request).to.deep.equal(found);
     });
   });
 
@@ -104,6 +129,7 @@ describe('the lines of services', () => {
     expect(read('2026-11-28T09:00:00.123456789Z {"a":1}')).to.deep.equal(['2026-11-28T09:00:00.123456789Z', '{"a":1}']);
     expect(read('2026-11-28T09:00:00.123Z     at x')).to.deep.equal(['2026-11-28T09:00:00.123Z', '    at x']);
     expect(read('2026-11-28T09:00:00Z')).to.deep.equal(['2026-11-28T09:00:00Z', '']);
+    expect(read('2026-11-28T09:00:00Z a\rb\u2028c')).to.deep.equal(['2026-11-28T09:00:00Z', 'a\rb\u2028c']);
     expect(read('the rest of a line')).to.equal(undefined);
   });
 });

@@ -59,6 +59,19 @@ esac`,
     expect(calls()[0]).to.contain('app.kubernetes.io/instance=stand,app.kubernetes.io/name in (gateway)');
   });
 
+  it('takes a line for one, whatever is in it', async () => {
+    play([line(OLD, '01.000000000', 'safe\r09:00:00.000 FATAL forged\u2028on'), line(OLD, '02.000000000', 'next\r')]);
+    const { output, code } = await logs();
+    expect(code, output).to.equal(0);
+    expect(output).to.equal('gateway    safe\\r09:00:00.000 FATAL forged\u2028on\ngateway    next\n');
+  });
+
+  it('shows the lines of a service once, however often it is named', async () => {
+    play([line(OLD, '01.000000000', json('01.000', 'a'))]);
+    await logs({ SERVICE: 'gateway gateway' });
+    expect(calls()[0]).to.contain('app.kubernetes.io/name in (gateway)');
+  });
+
   it('asks a release elsewhere by its context, namespace and name', async () => {
     play([line(OLD, '01.000000000', json('01.000', 'a'))]);
     const { output, code } = await logs({ CONTEXT: 'far-away', NAMESPACE: 'shop', RELEASE: 'blue', REQUEST: 'a' });
