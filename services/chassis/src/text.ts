@@ -51,16 +51,18 @@ function render(event: Fields, folder: string): string {
   const { statusCode, ...restOfAnswer } = toMap(res);
   const error = toMap(err);
   const said = plain(msg);
+  const fields = { ...others, req: unlessEmpty(restOfRequest), res: unlessEmpty(restOfAnswer) };
   const [message = '', ...belowMessage] = linesOf(said);
-  const [title = '', ...belowTitle] = isSaid(error.message, said) ? [] : linesOf(titleOf(error));
+  const [title = '', ...belowTitle] = linesOf(unsaidOf(error, said));
   const line = join('  ', [
     join(' ', [paint('dim', clock(time)), showLevel(plain(level)), message]),
     join(' ', [show(method), visible(plain(url)), showStatus(statusCode), show(responseTime, ' ms')]),
     paint('dim', show(requestId).replace(UUID, '$1')),
     paint('red', title),
-    showFields({ ...others, req: restOfRequest, res: restOfAnswer }, said),
+    showFields(fields, said),
   ]);
-  return [line, ...belowMessage, ...belowTitle, ...detailsOf(error, said, folder)].join(`\n${INDENT}`);
+  const details = [...detailsOf(error, said, folder), ...errorsIn(fields, said, folder)];
+  return [line, ...belowMessage, ...belowTitle, ...details].join(`\n${INDENT}`);
 }
 
 /** Local time; nothing where it is none. */
@@ -77,43 +79,59 @@ function showStatus(status: unknown): string {
   return paint(style ?? 'green', show(status));
 }
 
-/** As logfmt has them, but for those that hold nothing or that the message has said. */
+/** As logfmt has them, but for a reason that the message has said, and for errors, which have lines of their own. */
 function showFields(fields: Fields, said: string): string {
-  const unsaid = Object.entries(fields).filter(([, value]) => !isEmpty(value) && !isSaid(value, said));
+  const shown = Object.entries(fields).filter(
+    ([key, value]) => value !== undefined && !isError(value) && !(key === 'reason' && isSaid(value, said)),
+  );
   return join(
     ' ',
-    unsaid.map(([key, value]) => paint('dim', `${show(key)}=`) + show(value)),
+    shown.map(([key, value]) => paint('dim', `${show(key)}=`) + show(value)),
   );
 }
 
 /** As in `not ready: REASON`, with the reason as a field beside it. */
-const isSaid = (value: unknown, said: string): boolean => value === said || said.endsWith(`: ${plain(value)}`);
+const isSaid = (words: unknown, said: string): boolean => words === said || said.endsWith(`: ${plain(words)}`);
 
 const titleOf = ({ type, message }: Fields): string => join(': ', [plain(type), plain(message)]);
 
-/** What else is known of an error: its fields, where it was thrown, and what it comes from. */
+/** Of an error's title, what the message has not said. */
+function unsaidOf(error: Fields, said: string): string {
+  if (!error.message || !isSaid(error.message, said)) return titleOf(error);
+  return error.type === 'Error' ? '' : plain(error.type);
+}
+
+/** What else is known of an error: its fields, where it was thrown, and the errors that it comes from. */
 function detailsOf(error: Fields, said: string, folder: string): string[] {
-  const { type, message, stack, aggregateErrors, ...fields } = error;
-  const [thrown = '', ...causes] = plain(stack).split('\ncaused by: ');
-  const members = Array.isArray(aggregateErrors) ? aggregateErrors.map(toMap) : [];
-  return [
-    showFields(fields, said),
-    ...framesOf(thrown, folder),
-    ...causes.flatMap((cause) => block(`caused by: ${headOf(cause)}`, framesOf(cause, folder))),
-    ...members.flatMap((member) => block(titleOf(member), detailsOf(member, said, folder))),
-  ].filter(Boolean);
+  const { type, message, stack, ...fields } = error;
+  return [showFields(fields, said), ...framesOf(error, folder), ...errorsIn(fields, said, folder)].filter(Boolean);
+}
+
+function errorsIn(fields: Fields, said: string, folder: string): string[] {
+  return Object.entries(fields).flatMap(([key, value]) => {
+    const label = { cause: 'caused by: ', aggregateErrors: '' }[key] ?? `${show(key)}: `;
+    const errors = isError(value) ? [value].flat() : [];
+    return errors.flatMap((error) => block(label + titleOf(error), detailsOf(error, said, folder)));
+  });
 }
 
 const block = (title: string, below: string[]): string[] => [...linesOf(title), ...below.map((line) => INDENT + line)];
 
-const headOf = (stack: string): string => stack.split(/\n +at /, 1)[0] ?? '';
-
-/** Our own come first: the others are what called them. */
-function framesOf(stack: string, folder: string): string[] {
-  const lines = linesOf(stack.slice(headOf(stack).length)).filter(Boolean);
+/** Our own come first: the others are what called them. So does what is no frame, such as a stack's only words. */
+function framesOf(error: Fields, folder: string): string[] {
+  const lines = linesOf(withoutTitle(error)).filter((line) => line.trim());
   const frames = lines.map((line) => shorten(line.trim(), folder));
-  const isOwn = (frame: string): boolean => /:\d+\)?$/.test(frame) && !/\bnode:|\bnode_modules\//.test(frame);
+  const isOwn = (frame: string): boolean =>
+    !frame.startsWith('at ') || (/:\d+\)?$/.test(frame) && !/\bnode:|\bnode_modules\//.test(frame));
   return [...frames.filter(isOwn), ...frames.filter((frame) => !isOwn(frame)).map((frame) => paint('dim', frame))];
+}
+
+/** A stack begins with the error's name and message, whatever they are, but for one that was made up. */
+function withoutTitle({ message, stack }: Fields): string {
+  const [text, words] = [plain(stack), plain(message)];
+  const [name = ''] = /^[\w$.]*(?: \[\w+\])?(?:: )?/.exec(text) ?? [];
+  const rest = text.slice(name.length + words.length);
+  return text.startsWith(words, name.length) && /^(\n|$)/.test(rest) ? rest : text;
 }
 
 /** A path in the folder or beside it is shown from there, a package's from where packages are. */
@@ -156,7 +174,13 @@ function toMap(value: unknown): Fields {
   return value === undefined ? {} : { value };
 }
 
-const isEmpty = (value: unknown): boolean => isMap(value) && Object.keys(value).length === 0;
+const unlessEmpty = (map: Fields): Fields | undefined => (Object.keys(map).length > 0 ? map : undefined);
+
+/** An error as the logger has it in JSON, or several. */
+function isError(value: unknown): value is Fields | Fields[] {
+  if (Array.isArray(value)) return value.length > 0 && value.every((item) => isMap(item) && isError(item));
+  return isMap(value) && typeof value.message === 'string' && typeof value.stack === 'string';
+}
 
 function isMap(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -10,8 +10,8 @@ import { fixtureArguments, startFixture } from './process.ts';
 const [said, request, failed, thrown] = ['said', 'request', 'failed', 'thrown'];
 const many = Array.from({ length: 500 }, () => request);
 
-/** How a process ends, what it logs before, and what of that is read once it has ended or, if it does not, at last. */
-type Kind = [end: 'exit' | 'throw' | 'return' | 'wait' | 'hang', messages: string[], read?: string[]];
+/** How a process ends, what it logs before, and, where that is not all, what of it is read in the end, in JSON and text. */
+type Kind = [end: string, messages: string[], read?: { json?: string[]; text?: string[] }];
 
 const kinds: Record<string, Kind> = {
   'that exits: all, in order': ['exit', [said, request, request, said, request]],
@@ -19,20 +19,33 @@ const kinds: Record<string, Kind> = {
   'that crashes: all, and then why': [
     'throw',
     [request, said, request, request],
-    [request, said, request, request, thrown],
+    { json: [request, said, request, request, thrown], text: [request, said, request, request, thrown] },
   ],
   'that has nothing more to do: all': ['return', [request, said, request]],
   'that runs on: those of requests too': ['wait', [said, request, request]],
-  'that hangs: all up to what it said last': ['hang', [request, said, request], [request, said]],
-  'that hangs: all up to an error': ['hang', [request, request, failed, request], [request, request, failed]],
+  'that hangs: as text all, as JSON up to what it said last': [
+    'hang',
+    [request, said, request],
+    { json: [request, said] },
+  ],
+  'that hangs: as text all, as JSON up to an error': [
+    'hang',
+    [request, request, failed, request],
+    { json: [request, request, failed] },
+  ],
+  'that is gone at once: as text all, as JSON up to what it said last': [
+    'abort',
+    [request, said, request],
+    { json: [request, said] },
+  ],
 };
 
-for (const format of ['json', 'text'])
+for (const format of ['json', 'text'] as const)
   describe(`log lines, as ${format}, of a process`, () => {
     const services: Service[] = [];
     after(() => services.forEach((service) => void service.process.kill('SIGKILL')));
 
-    for (const [kind, [end, messages, read = messages]] of Object.entries(kinds))
+    for (const [kind, [end, messages, { [format]: read = messages } = {}]] of Object.entries(kinds))
       it(kind, async () => {
         const service = startFixture('logger.ts', { LOG_FORMAT: format }, '.', end, ...messages);
         services.push(service);
@@ -111,6 +124,80 @@ describe('text in the log of a process has colours', () => {
       expect(stdout).to.contain('said');
       expect(stdout.includes('\x1b')).to.equal(shown);
     });
+});
+
+type Told = [json: Record<string, unknown>, text: string[]];
+const failure = { type: 'Error', message: 'why', stack: 'STACK' };
+
+/** By what fixture events.ts logs. */
+const told: Record<string, Told> = {
+  'a client’s body, which changes nothing of the event': [
+    { 'fields.level': 'fatal', 'fields.service': 'other', 'fields.time': '2020-01-01', 'fields.msg': 'forged', n: 1 },
+    ['TIME INFO   fields.level=fatal fields.service=other fields.time=2020-01-01 fields.msg=forged n=1'],
+  ],
+  'a field called as one of the event’s own': [
+    { 'fields.service': 'catalog', msg: 'is slow' },
+    ['TIME INFO  is slow  fields.service=catalog'],
+  ],
+  'an error alone': [
+    { err: { type: 'TypeError', message: 'why', stack: 'STACK' }, msg: 'why' },
+    ['TIME INFO  why  TypeError'],
+  ],
+  'errors under other keys': [
+    { error: failure, reason: failure, msg: 'failed' },
+    ['TIME INFO  failed', '    error: Error: why', '    reason: Error: why'],
+  ],
+  'an error’s fields, its causes, and theirs': [
+    {
+      err: {
+        code: 'E1',
+        cause: {
+          detail: 'Key exists',
+          cause: { cause: { n: 1 }, type: 'AggregateError', message: '', stack: 'STACK', aggregateErrors: [failure] },
+          ...failure,
+        },
+        ...failure,
+      },
+      msg: 'failed',
+    },
+    [
+      ...['TIME INFO  failed  Error: why', '    code=E1', '    caused by: Error: why', '        detail="Key exists"'],
+      ...['        caused by: AggregateError', '            cause={"n":1}', '            Error: why'],
+    ],
+  ],
+  'an error that is its own cause, and frozen': [
+    { err: { ...failure, cause: '[Circular]' }, msg: 'failed' },
+    ['TIME INFO  failed  Error: why', '    cause=[Circular]'],
+  ],
+  'a timeout, by its name': [
+    { err: { type: 'TimeoutError', message: 'too slow', stack: 'STACK' }, msg: 'failed' },
+    ['TIME INFO  failed  TimeoutError: too slow'],
+  ],
+};
+
+describe('the logger shows, as JSON and as text,', () => {
+  const events = new Map<string, { json: unknown; text: string[] }>();
+
+  before(async () => {
+    const [json, text] = await Promise.all(
+      ['json', 'text'].map(async (format) => {
+        const service = startFixture('events.ts', { LOG_FORMAT: format });
+        await service.exit();
+        return service.lines;
+      }),
+    );
+    const texts = (text ?? []).map(({ msg }) => mask(msg)).filter((line) => !/^ +at /.test(line));
+    const starts = texts.flatMap((line, index) => (line.startsWith('TIME') ? index : []));
+    Object.keys(told).forEach((name, index) => {
+      const { level, time, service, ...rest } = json?.[index] ?? {};
+      expect([level, service, mask(`${time}`)]).to.deep.equal(['info', 'fixture', 'TIME']);
+      const masked = JSON.parse(JSON.stringify(rest, (key, value) => (key === 'stack' ? 'STACK' : value)));
+      events.set(name, { json: masked, text: texts.slice(starts[index], starts[index + 1]) });
+    });
+  });
+
+  for (const [name, [json, text]] of Object.entries(told))
+    it(name, () => expect(events.get(name)).to.deep.equal({ json, text }));
 });
 
 /** Debian's `script` gives a command a terminal. */

@@ -1,4 +1,4 @@
-/** Logs what its arguments say, then ends as the first one does: exits, throws, waits for ever, or lets no event run any more. */
+/** Logs what its arguments say, then ends as the first one does: exits, throws, waits for ever, lets no event run any more, or is gone. */
 import { COMPLETED } from '../src/logger.ts';
 import { run } from '../src/serve.ts';
 
@@ -15,5 +15,6 @@ run('fixture', (logger) => {
       throw new Error('thrown');
     });
   if (end === 'wait') setInterval(() => {}, 60_000);
+  if (end === 'abort') process.kill(process.pid, 'SIGKILL');
   if (end === 'hang') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 });

@@ -62,15 +62,46 @@ const events: Record<string, Case> = {
       ...{ list: [1, 'two words'], map: { key: 'x' }, nothing: {} },
       msg: 'closing',
     },
-    `${at} WARN  closing  mine  connections=2 done=false none=null empty="" text="a=b" path=C:\\x quote="say \\"x\\"" list=[1,"two words"] map={"key":"x"}`,
+    `${at} WARN  closing  mine  connections=2 done=false none=null empty="" text="a=b" path=C:\\x quote="say \\"x\\"" list=[1,"two words"] map={"key":"x"} nothing={}`,
   ],
   'a reason that the message ends with': [
     { level: 'warn', reason: 'no route', msg: 'not ready: no route' },
     `${at} WARN  not ready: no route`,
   ],
-  'a fatal error that the message says': [
+  'other fields that the message ends with, which may be about something else': [
+    { level: 'info', attempt: 3, max: 3, other: '3', msg: 'retry: 3' },
+    `${at} INFO  retry: 3  attempt=3 max=3 other=3`,
+  ],
+  'a fatal error that the message says, but for its kind': [
     { level: 'fatal', err: error, msg: 'no price' },
-    `${at} FATAL no price${frames}`,
+    `${at} FATAL no price  TypeError${frames}`,
+  ],
+  'one of no special kind': [
+    { level: 'error', err: { ...error, type: 'Error' }, msg: 'failed: no price' },
+    `${at} ERROR failed: no price${frames}`,
+  ],
+  'one that says nothing': [
+    { level: 'error', err: { type: 'RangeError', message: '', stack: 'RangeError\n    at x (/a.ts:1:2)' }, msg: '' },
+    `${at} ERROR  RangeError\n    at x (/a.ts:1:2)`,
+  ],
+  'one whose stack alone says where': [
+    { level: 'error', err: { type: 'Error', message: 'x', stack: 'Only in the stack: src/a.ts:5' }, msg: 'failed' },
+    `${at} ERROR failed  Error: x\n    Only in the stack: src/a.ts:5`,
+  ],
+  'one whose message looks like a stack': [
+    {
+      level: 'error',
+      err: {
+        type: 'TypeError',
+        message: 'one\n    at fake (a.ts:1:1)\nthree',
+        stack: 'TypeError [ERR_X]: one\n    at fake (a.ts:1:1)\nthree\n    at x (/b.ts:1:2)',
+      },
+      msg: 'failed',
+    },
+    `${at} ERROR failed  TypeError: one
+        at fake (a.ts:1:1)
+    three
+    at x (/b.ts:1:2)`,
   ],
   'an error that has fields, as PostgreSQL’s have, and a message of two lines': [
     {
@@ -89,36 +120,55 @@ const events: Record<string, Case> = {
     key
     code=23505 detail="Key (id)=(1) exists."`,
   ],
-  'an error with causes': [
+  'an error with causes, their fields, and what was no error': [
     {
       level: 'error',
       err: {
         type: 'Problem',
-        message: 'catalog is away: fetch failed: refused',
-        stack: [
-          'Error: catalog is away',
-          '    at ask (/clone/services/orders/src/orders.ts:1:2)',
-          'caused by: TypeError: fetch failed',
-          '    at fetch (node:internal/deps/undici/undici:1:2)',
-          'caused by: Error: refused',
-        ].join('\n'),
+        message: 'catalog is away',
+        stack: 'Error: catalog is away\n    at ask (/clone/services/orders/src/orders.ts:1:2)',
+        cause: {
+          type: 'TypeError',
+          message: 'fetch failed',
+          stack: 'TypeError: fetch failed\n    at fetch (node:internal/deps/undici/undici:1:2)',
+          cause: {
+            type: 'Error',
+            message: 'refused',
+            stack: 'Error: refused',
+            code: 'ECONNREFUSED',
+            cause: 'no route',
+          },
+        },
       },
       msg: 'request failed',
     },
-    `${at} ERROR request failed  Problem: catalog is away: fetch failed: refused
+    `${at} ERROR request failed  Problem: catalog is away
     at ask (src/orders.ts:1:2)
     caused by: TypeError: fetch failed
         at fetch (node:internal/deps/undici/undici:1:2)
-    caused by: Error: refused`,
+        caused by: Error: refused
+            code=ECONNREFUSED cause="no route"`,
   ],
-  'an error of several': [
+  'an error of several, as a cause': [
     {
       level: 'fatal',
-      err: { type: 'AggregateError', message: '', stack: 'AggregateError', aggregateErrors: [error] },
-      msg: 'no price',
+      err: {
+        type: 'TypeError',
+        message: 'fetch failed',
+        stack: 'TypeError: fetch failed',
+        cause: { type: 'AggregateError', message: '', stack: 'AggregateError', aggregateErrors: [error] },
+      },
+      msg: 'fetch failed',
     },
-    `${at} FATAL no price  AggregateError
-    TypeError: no price${frames.replaceAll('\n', '\n    ')}`,
+    `${at} FATAL fetch failed  TypeError
+    caused by: AggregateError
+        TypeError: no price${frames.replaceAll('\n', '\n        ')}`,
+  ],
+  'errors under any key': [
+    { level: 'warn', reason: error, tried: [error], n: 1, msg: 'failed: no price' },
+    `${at} WARN  failed: no price  n=1
+    reason: TypeError: no price${frames.replaceAll('\n', '\n    ')}
+    tried: TypeError: no price${frames.replaceAll('\n', '\n    ')}`,
   ],
   'what looks like the fields of a request and is none': [
     { level: 'info', req: 'a b', res: { statusCode: 200, size: 3 }, err: 'none', msg: 'odd' },
@@ -177,7 +227,8 @@ describe('text for people', () => {
     const oddity = fc.constantFrom({ toString: 1, valueOf: 1 }, 1e300, null, [], {});
     const anything = fc.oneof(text, oddity, fc.jsonValue({ stringUnit: 'binary' }), fc.dictionary(text, text));
     const key = fc.oneof(fc.constantFrom('time', 'msg', 'requestId', 'responseTime', 'req', 'res'), text);
-    const err = fc.record({ type: text, message: text, stack: text, aggregateErrors: anything }, { requiredKeys: [] });
+    const error = { type: text, message: text, stack: text };
+    const err = fc.record({ ...error, aggregateErrors: anything, cause: fc.record(error) }, { requiredKeys: [] });
     fc.assert(
       fc.property(fc.dictionary(key, anything), anything, fc.oneof(err, anything), (fields, level, err) => {
         const shown = toText(JSON.stringify({ ...fields, level, err }), look);
