@@ -86,11 +86,16 @@ class Run {
     for (const [from, to] of [
       [stdout, process.stdout],
       [stderr, process.stderr],
-    ])
+    ]) {
+      let end = '\n';
       from.on('data', (data) => {
         to.write(data);
+        end = String(data).slice(-1);
         this.#output = (this.#output + data).slice(-MAX_OUTPUT);
       });
+      // Or the next run's first line would go on with it.
+      from.once('end', () => end !== '\n' && to.write('\n'));
+    }
     this.#silent = Promise.allSettled([finished(stdout), finished(stderr)]);
   }
 

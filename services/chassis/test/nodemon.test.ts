@@ -19,7 +19,7 @@ const source = (save: string): string => `
 import { createServer } from 'node:http';
 let asked = 0;
 const server = createServer((req, res) => {
-  if (req.url === '/exit') process.exit(3);
+  if (req.url === '/exit') process.stdout.write('unfinished', () => process.exit(3));
   if (req.url === '/leave') return void (asked++ ? res.end(String(asked)) : req.socket.destroy());
   if (req.url === '/throw') throw new Error('thrown');
   if (req.url === '/end') {
@@ -175,6 +175,11 @@ throw new Error('no configuration');`);
     await get('/exit').catch(() => {});
     await until(async () => (await get('/readyz')).body.reason === 'has ended');
     await serves('mended');
+  });
+
+  it('begins a line when it starts again', async () => {
+    await until(() => /unfinished./s.test(output));
+    expect(output).to.match(/unfinished\n/);
   });
 
   it('takes a body larger than it keeps', async () => {
