@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -53,16 +53,22 @@ describe('the door of a service in development', () => {
     return text(socket).catch(() => 'reset');
   }
 
-  it('keeps a client’s connection over a restart', async () => {
-    const socket = connect(port, '127.0.0.1');
-    let said = '';
+  /** A client, and what it has been told so far. */
+  function open(): { socket: Socket; said(): string } {
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    let text = '';
     socket.on('data', (data) => {
-      said += data;
+      text += data;
     });
+    return { socket, said: () => text };
+  }
+
+  it('keeps a client’s connection over a restart', async () => {
+    const { socket, said } = open();
     for (const name of ['first', 'second']) {
       await enter((_req, res) => res.end(name));
       socket.write('GET / HTTP/1.1\r\nHost: door\r\n\r\n');
-      await until(() => said.includes(name));
+      await until(() => said().includes(name));
       await leave();
     }
     expect(socket.readyState).to.equal('open');
@@ -104,17 +110,13 @@ describe('the door of a service in development', () => {
     });
     expect((await send(url(), { method: 'POST', body: BODY })).text).to.have.length(BODY.length);
 
-    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
-    let said = '';
-    socket.on('data', (data) => {
-      said += data;
-    });
+    const { socket, said } = open();
     socket.write('GET /stream HTTP/1.1\r\nHost: door\r\nConnection: close\r\n\r\n');
-    await until(() => said.includes('first'));
+    await until(() => said().includes('first'));
     goOn();
     await once(socket, 'close');
-    expect(said).to.match(/^HTTP\/1\.1 200 Fine\r\nX-Case: Kept\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n/);
-    expect(said).to.match(/second\r\n0\r\nX-End: told\r\n\r\n$/);
+    expect(said()).to.match(/^HTTP\/1\.1 200 Fine\r\nX-Case: Kept\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n/);
+    expect(said()).to.match(/second\r\n0\r\nX-End: told\r\n\r\n$/);
   });
 
   it('takes a message for what it is when the service leaves', async () => {
@@ -186,15 +188,11 @@ describe('the door of a service in development', () => {
       socket.pipe(socket);
     });
     server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Of The Service\r\n\r\n'));
-    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
-    let said = '';
-    socket.on('data', (data) => {
-      said += data;
-    });
+    const { socket, said } = open();
     socket.write('GET / HTTP/1.1\r\nHost: door\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
-    await until(() => said.includes('101 Switching'));
+    await until(() => said().includes('101 Switching'));
     socket.write('echoed');
-    await until(() => said.endsWith('echoed'));
+    await until(() => said().endsWith('echoed'));
     socket.destroy();
 
     expect(await say('NONSENSE\r\n\r\n')).to.equal('HTTP/1.1 400 Of The Service\r\n\r\n');
