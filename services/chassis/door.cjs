@@ -60,9 +60,9 @@ class Entrance {
     this.onService = onService;
   }
 
-  /** Calls `enter` when the service listens, or `giveUp` when that takes too long. One looks for all. */
-  wait(enter, giveUp) {
-    const visitor = { enter, giveUp, end: Date.now() + PATIENCE_MS };
+  /** Calls `enter` when the service listens, or `giveUp` when it does not until `end`. One looks for all. */
+  wait(enter, giveUp, end = Date.now() + PATIENCE_MS) {
+    const visitor = { enter, giveUp, end };
     this.#waiting.add(visitor);
     this.#timer ??= setTimeout(() => this.#look(), POLL_MS);
     return () => this.#waiting.delete(visitor);
@@ -93,6 +93,8 @@ class Exchange {
   /** The request to the service; while the client waits for one, undefined. */
   #out;
   #isAnswered = false;
+  /** Until when it is sent again at most, however often the service leaves it. */
+  #patience;
   #leave = () => {};
 
   constructor(req, res, entrance, refuse) {
@@ -153,7 +155,9 @@ class Exchange {
 
   #hand(chunk) {
     this.#length += chunk.length;
-    this.#kept = this.#length > MAX_KEPT ? [] : [...this.#kept, chunk];
+    const isTooLong = this.#length > MAX_KEPT;
+    this.#kept = isTooLong ? [] : [...this.#kept, chunk];
+    if (isTooLong && !this.#out) return this.#cut();
     // After an early answer, the client says the rest to nobody.
     if (this.#out?.destroyed || this.#out?.write(chunk)) this.#req.resume();
   }
@@ -181,9 +185,11 @@ class Exchange {
     this.#out = undefined;
     this.#req.pause();
     if (!isNew && !this.#mayRepeat) return this.#cut();
+    this.#patience ??= Date.now() + PATIENCE_MS;
     this.#leave = this.#entrance.wait(
       () => this.send(),
       () => this.#refuse(this.#req, this.#res),
+      this.#patience,
     );
   }
 

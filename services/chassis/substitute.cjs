@@ -5,9 +5,10 @@ const { randomUUID } = require('node:crypto');
 const TYPE = 'urn:problem:does-not-run';
 
 /**
- * What answers a request for the service `name`. `reason` is a few words, such as "does not start, src/app.ts:12", `error` all
- * that the service has said of it, and `sources` the hash of the sources that it is about. With `hasServed`, Kubernetes
- * goes on taking it for ready, as it does by the local values anyway: each refusal would be one more event after the error.
+ * What answers requests for the service `name`. `reason` is a few words, such as "does not start, src/app.ts:12",
+ * `error` all that the service has said of it, and `sources` the hash of the sources that it is about. With `hasServed`,
+ * Kubernetes goes on taking it for ready, as it does by the local values anyway: each refusal would be one more event
+ * after the error.
  */
 exports.substituteFor = (name, { reason, error, sources, hasServed }) => {
   const state = { status: 'down', reason, error, sources };
