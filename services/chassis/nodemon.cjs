@@ -4,6 +4,7 @@
  * the service takes, 'died'. Its message 'restart' starts the service anew; when it goes, the service ends. Where there is
  * no parent, as in the cluster, a service that dies after it has served starts again by itself.
  */
+const { subscribe } = require('node:diagnostics_channel');
 const { existsSync, readdirSync, watch } = require('node:fs');
 const { createServer } = require('node:http');
 const { basename, dirname, join, relative, resolve, sep } = require('node:path');
@@ -24,6 +25,8 @@ const nodemon = require('nodemon');
 if (HOME) process.env.HOME = HOME;
 
 const PAUSE_MS = 1000;
+/** SIGINT takes a second at most; what hangs, as in a loop without end, is not waited for any longer. */
+const END_MS = 5000;
 /** After a change, nodemon has seen it by then. */
 const NOTICED_MS = 200;
 /** What is kept of a service's output, in characters. */
@@ -32,6 +35,12 @@ const MAX_OUTPUT = 8192;
 const OUTPUT_MS = 500;
 
 const tell = (type) => parent?.send({ type });
+
+/** The process that was started last: nodemon tells of its own no more than its output. */
+let newest;
+subscribe('child_process', ({ process: started }) => {
+  newest = started;
+});
 
 const isPattern = (rule) => /[*?{[]/.test(rule);
 const isExclusion = (rule) => rule.startsWith('!');
@@ -78,11 +87,14 @@ class Run {
   /** Whether nodemon is about to replace it. */
   leaves = false;
   sources = hashSources('.');
+  #process;
   #output = '';
   /** Resolves when all of its output has come. */
   #silent;
 
-  constructor({ stdout, stderr }) {
+  constructor(started) {
+    const { stdout, stderr } = started;
+    this.#process = started;
     for (const [from, to] of [
       [stdout, process.stdout],
       [stderr, process.stderr],
@@ -99,13 +111,28 @@ class Run {
     this.#silent = Promise.allSettled([finished(stdout), finished(stderr)]);
   }
 
-  /** Why it has ended, by what it has said. */
+  /** nodemon has sent it SIGINT, and would wait for its end. */
+  leave() {
+    this.leaves = true;
+    setTimeout(() => {
+      if (!this.#process.kill('SIGKILL')) return;
+      say('warn', `killed, as it had not ended within ${END_MS / 1000} s: a loop without end?`);
+    }, END_MS).unref();
+  }
+
+  /** Why it has ended, by what it has said; where it has not said that itself, a line does. */
   async explain() {
     await Promise.race([this.#silent, sleep(OUTPUT_MS)]);
-    const error = lastWords(this.#said);
+    const { words: error, isFatal } = lastWords(this.#said);
     const place = locate(error);
-    const reason = `${this.served ? 'has ended' : 'does not start'}${place ? `, ${place}` : ''}`;
-    return { reason, error, sources: this.sources };
+    const reason = `${this.served ? 'has ended' : 'does not start'}, ${place ?? this.#end}`;
+    if (!isFatal && (this.served || !error)) say('fatal', reason);
+    return { reason, error: error || reason, sources: this.sources };
+  }
+
+  get #end() {
+    const { exitCode, signalCode } = this.#process;
+    return signalCode ? `by ${signalCode}` : `exit code ${exitCode}`;
   }
 
   /** Why nobody can connect to it, although it runs. */
@@ -121,12 +148,21 @@ class Run {
 /** How a line begins that is an event of the log: its level, as text and as JSON. */
 const EVENT = /^(?:\d\d:\d\d:\d\d\.\d{3} |\{"level":")(\w+)/;
 
-/** What an output says at its end: its last event where that is fatal, or what comes after it; all where nothing does. */
+/** What an output says at its end: its last event where that is fatal, or what comes after it. */
 function lastWords(output) {
   const lines = output.split('\n');
   const last = lines.findLastIndex((line) => EVENT.test(line));
   const isFatal = EVENT.exec(lines[last])?.[1].toLowerCase() === 'fatal';
-  return lines.slice(isFatal ? last : last + 1).join('\n') || output;
+  return { isFatal, words: lines.slice(isFatal ? last : last + 1).join('\n') };
+}
+
+/** An event of the log, as the service itself would write it. */
+function say(level, msg) {
+  const time = new Date();
+  const event = { level, time, service: basename(process.cwd()), msg };
+  const clock = `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, '0')}`;
+  const isText = process.env.LOG_FORMAT === 'text';
+  console.log(isText ? `${clock} ${level.toUpperCase().padEnd(5)} ${msg}` : JSON.stringify(event));
 }
 
 /** The first place in the sources that a text names, such as src/app.ts:12. */
@@ -152,14 +188,12 @@ class Service {
         // Or nodemon would end with a service that soon ends with exit code 2, as Python does without its file.
         nodemon.on('start', () => {
           config.lastStarted = 0;
+          this.#started();
         });
       })
       // That the command is not there: the shell has said it, and nodemon ends.
       .on('error', () => {})
-      .on('readable', () => this.#started())
-      .on('restart', () => {
-        this.#run.leaves = true;
-      })
+      .on('restart', () => this.#run.leave())
       .on('crash', () => this.#died())
       // With a signal it is a restart.
       .on('exit', (signal) => signal ?? this.#died())
@@ -185,7 +219,7 @@ class Service {
   #started() {
     this.#substitute?.close();
     this.#substitute = undefined;
-    this.#run = new Run(nodemon);
+    this.#run = new Run(newest);
     tell('start');
   }
 

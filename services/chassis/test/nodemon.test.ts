@@ -22,6 +22,7 @@ const server = createServer((req, res) => {
   if (req.url === '/exit') process.stdout.write('unfinished', () => process.exit(3));
   if (req.url === '/leave') return void (asked++ ? res.end(String(asked)) : req.socket.destroy());
   if (req.url === '/throw') throw new Error('thrown');
+  if (req.url === '/loop') for (;;);
   if (req.url === '/end') {
     process.stdout.write('09:00:00.000 ERROR handled  src/app.ts:1\\n09:00:00.001 FATAL ended\\n  at src/app.ts:2\\n', () => process.exit(1));
     return;
@@ -140,7 +141,7 @@ describe('a service in development', function () {
 
   it('waits for a save after an end with any exit code', async () => {
     save('process.exit(2);');
-    await until(async () => (await get('/readyz')).body.reason === 'does not start');
+    await until(async () => (await get('/readyz')).body.reason === 'does not start, exit code 2');
     save(source('mended'));
     await serves('mended');
   });
@@ -173,23 +174,30 @@ throw new Error('no configuration');`);
 
   it('starts again when it has ended by itself', async () => {
     await get('/exit').catch(() => {});
-    await until(async () => (await get('/readyz')).body.reason === 'has ended');
+    await until(async () => (await get('/readyz')).body.reason === 'has ended, exit code 3');
     await serves('mended');
   });
 
-  it('begins a line when it starts again', async () => {
-    await until(() => /unfinished./s.test(output));
-    expect(output).to.match(/unfinished\n/);
+  it('says in a line of its own how it has ended, where that is not told', () => {
+    const [line = ''] = /(?<=unfinished\n)\{"level":"fatal".*/.exec(output) ?? [];
+    expect(JSON.parse(line)).to.include({ service: 'one', msg: 'has ended, exit code 3' });
+  });
+
+  it('is ended by a save whatever it does', async () => {
+    const looping = get('/loop');
+    save(source('ended').replace("'/loop'", "'/other'"));
+    expect((await looping).text).to.equal('ended 0');
+    expect(output).to.contain('"msg":"killed, as it had not ended within 5 s: a loop without end?"');
   });
 
   it('takes a body larger than it keeps', async () => {
     const answer = await send(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'x'.repeat(1_000_000) });
-    expect(answer.text).to.equal('mended 1000000');
+    expect(answer.text).to.equal('ended 1000000');
   });
 
   it('answers a client that sends no more', async () => {
     const { text: answer } = await sendRaw(port, 'GET / HTTP/1.0\r\n\r\n');
-    expect(answer).to.match(/mended 0$/);
+    expect(answer).to.match(/ended 0$/);
   });
 
   it('asks again what may be repeated, and nothing else, when the service has left', async () => {
