@@ -3,6 +3,7 @@
  * addresses of the cluster. It supervises: what dies comes back, what changes is taken up, and its end is all's end.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { hashMigrations, MIGRATIONS } from '../../services/chassis/sources.cjs';
 import { databasePort, inspectorPort } from '../facts/ports.ts';
 import { loadValues, type Values, valuesFiles } from '../facts/values.ts';
 import { describeListener, isTaken } from '../machine/ports.ts';
@@ -10,11 +11,11 @@ import { Fault } from '../machine/terminal.ts';
 import { askForInstall, onChange } from './changes.ts';
 import { Database } from './database.ts';
 import { findJaeger, JAEGER_PORTS, Jaeger, TRACING } from './jaeger.ts';
-import { MIGRATION_FILES, migrate } from './migrations.ts';
+import { migrate } from './migrations.ts';
 import { announce, onReaderGone } from './output.ts';
 import { Service } from './service.ts';
 import { type Definition, defineServices } from './services.ts';
-import { endLeftovers, forgetRun, noteRun, refuseOthersState, refuseSecondRun } from './state.ts';
+import { endLeftovers, forgetRun, type Migrated, noteRun, refuseOthersState, refuseSecondRun } from './state.ts';
 
 export interface HostOptions {
   /** Which helm/app/values-ENVIRONMENT.yaml. */
@@ -66,6 +67,8 @@ class HostMode {
   readonly #database: Database;
   readonly #jaeger: Jaeger | undefined;
   readonly #services = new Map<string, Service>();
+  readonly #migrated = new Map<string, Migrated>();
+  readonly #since = Date.now();
   #values: Values;
   #takingUp = Promise.resolve();
   /** Ends what watches the services that the values of the moment have. */
@@ -115,7 +118,7 @@ class HostMode {
     await this.#database.start();
     const definitions = this.#definitions();
     for (const definition of definitions) {
-      const fault = await migrate(definition, this.#signal);
+      const fault = await this.#migrate(definition);
       if (fault) throw new Fault(fault, 'Mend it, then make dev again.');
     }
     this.#signal.throwIfAborted();
@@ -158,13 +161,23 @@ class HostMode {
     this.#watching = new AbortController();
     const signal = AbortSignal.any([this.#signal, this.#watching.signal]);
     for (const definition of this.#definitions()) {
-      const files = MIGRATION_FILES.map((file) => `${definition.folder}/${file}`);
-      if (definition.migrateCommand.length > 0) onChange(files, signal, () => this.#migrate(definition));
+      const files = MIGRATIONS.map((file) => `${definition.folder}/${file}`);
+      if (definition.migrateCommand.length > 0) onChange(files, signal, () => this.#migrateAgain(definition));
     }
   }
 
-  async #migrate(definition: Definition): Promise<void> {
+  /** Undefined when they succeeded, or one sentence. */
+  async #migrate(definition: Definition): Promise<string | undefined> {
+    // Before they are read: those that change meanwhile are to be applied again.
+    const hash = hashMigrations(definition.folder);
     const fault = await migrate(definition, this.#signal);
+    this.#migrated.set(definition.name, { hash, failed: fault !== undefined });
+    if (!this.#signal.aborted) this.#note();
+    return fault;
+  }
+
+  async #migrateAgain(definition: Definition): Promise<void> {
+    const fault = await this.#migrate(definition);
     if (fault) announce(`✗ ${fault}; they run again at the next save`);
     else if (!this.#signal.aborted) announce(`✓ The migrations of ${definition.name} are applied`);
   }
@@ -181,7 +194,7 @@ class HostMode {
     await Promise.all(outdated.map((service) => service.end()));
     const missing = wanted.filter(({ name }) => !this.#services.has(name));
     for (const definition of missing) {
-      if (definition.migrateCommand.length > 0) await this.#migrate(definition);
+      if (definition.migrateCommand.length > 0) await this.#migrateAgain(definition);
       if (!this.#signal.aborted) this.#startService(definition);
     }
     this.#watch();
@@ -207,7 +220,9 @@ class HostMode {
     const started = [...this.#services.values(), this.#jaeger];
     noteRun({
       environment: this.#options.environment,
+      since: this.#since,
       services: definitions.map(({ name }) => name),
+      migrated: Object.fromEntries(this.#migrated),
       ports: [databasePort(), ...definitions.map(({ port }) => port), ...(this.#jaeger ? JAEGER_PORTS : [])],
       groups: started.flatMap((one) => one?.group ?? []),
     });

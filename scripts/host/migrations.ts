@@ -4,9 +4,6 @@ import { signalGroup } from '../machine/processes.ts';
 import { printLines } from './output.ts';
 import type { Definition } from './services.ts';
 
-/** What a service's migrations consist of, in its folder. */
-export const MIGRATION_FILES = ['migrations', 'seed.sql'];
-
 /** One after the other, since two that run at once wait for each other anyway. */
 let last: Promise<unknown> = Promise.resolve();
 

@@ -15,12 +15,22 @@ interface Noted {
   started: string;
 }
 
+/** The migrations of a service as they were, by their hash, when they were applied, or failed. */
+export interface Migrated {
+  hash: string;
+  failed: boolean;
+}
+
 /** What a run is, as others ask for it. */
 interface Run {
+  /** Its start, in ms since 1970. */
+  since: number;
   /** Which helm/app/values-ENVIRONMENT.yaml. */
   environment: string;
   /** The names of those that it runs. */
   services: string[];
+  /** By the services' names. */
+  migrated: Record<string, Migrated>;
   /** Those of the services and of PostgreSQL. */
   ports: number[];
 }
@@ -35,9 +45,12 @@ interface Note extends Run {
 export function findHostMode(): (Run & { pid: number }) | undefined {
   const note = readNote();
   if (!note || !isAlive(note.host)) return undefined;
-  const { host, environment, services, ports } = note;
-  return { pid: host.pid, environment, services, ports };
+  const { host, groups, ...run } = note;
+  return { pid: host.pid, ...run };
 }
+
+/** What became of the service's migrations in the host mode that runs; undefined for one that has none. */
+export const findMigrated = (name: string): Migrated | undefined => readNote()?.migrated[name];
 
 /** @throws {Fault} when host mode runs on this clone; asked before anything that it stands on is replaced */
 export function refuseSecondRun(): void {
@@ -86,7 +99,7 @@ export function forgetRun(): void {
 function readNote(): Note | undefined {
   try {
     const note = JSON.parse(readFileSync(NOTE, 'utf8'));
-    return note.host && note.services && note.ports && note.groups ? note : undefined;
+    return note.host && note.since && note.services && note.migrated && note.ports && note.groups ? note : undefined;
   } catch {
     return undefined;
   }

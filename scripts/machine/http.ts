@@ -4,6 +4,9 @@ import { text } from 'node:stream/consumers';
 
 const TIMEOUT_MS = 3000;
 
+/** Something has taken the connection, and says nothing. */
+export class Silence extends Error {}
+
 export interface Answer {
   status: number;
   body: string;
@@ -11,7 +14,7 @@ export interface Answer {
 
 /**
  * With an agent of its own: the global one may go through the proxy that the environment names.
- * @throws when nothing answers in time, or `signal` aborts
+ * @throws when nothing listens, `signal` aborts, or, as Silence, there is no answer in time
  */
 export function askPort(port: number, path: string, signal?: AbortSignal): Promise<Answer> {
   return new Promise((done, fail) => {
@@ -19,6 +22,6 @@ export function askPort(port: number, path: string, signal?: AbortSignal): Promi
     const request = get(`http://localhost:${port}${path}`, options, (answer: IncomingMessage) => {
       text(answer).then((body) => done({ status: answer.statusCode ?? 0, body }), fail);
     });
-    request.once('timeout', () => request.destroy(new Error('no answer'))).once('error', fail);
+    request.once('timeout', () => request.destroy(new Silence('no answer'))).once('error', fail);
   });
 }

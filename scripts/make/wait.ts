@@ -1,11 +1,12 @@
 /**
  * make wait [SERVICE=orders] [TIMEOUT=60]: returns when every service that runs, or those of SERVICE, is ready and was
  * started from the sources as they are on disk by then. Exit code 17 after TIMEOUT seconds or where nothing runs, 18 when
- * one does not start from these sources, with its error.
+ * one does not start from these sources, or its migrations have failed, with its error.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { argument, listArgument } from '../facts/arguments.ts';
 import { Fault, run, say } from '../machine/terminal.ts';
+import { findErrors } from '../status/errors.ts';
 import { type Look, lookAt, tellsSources } from '../status/look.ts';
 import { describePods } from '../status/pods.ts';
 import { chooseServices, findRunning, type Running } from '../status/running.ts';
@@ -24,7 +25,7 @@ run(async () => {
   if (off) throw new Fault(`${off} is not among the services that run`, 'make dev SERVICES="…" runs it.', TIMED_OUT);
 
   const timeout = AbortSignal.timeout(seconds * 1000);
-  const services = names.map((name) => new Awaited(name, running.values.services[name]?.port ?? 0, timeout));
+  const services = names.map((name) => new Awaited(name, running, timeout));
   let areCurrent = false;
   while (!areCurrent && !timeout.aborted) {
     await Promise.all(services.map((service) => service.untilCurrent()));
@@ -47,32 +48,39 @@ class Awaited {
   /** What it still waits for. */
   missing: string | undefined = 'it does not answer';
   readonly #port: number;
+  readonly #running: Running;
   readonly #timeout: AbortSignal;
   #said = '';
 
-  constructor(name: string, port: number, timeout: AbortSignal) {
+  constructor(name: string, running: Running, timeout: AbortSignal) {
     this.name = name;
-    this.#port = port;
+    this.#port = running.values.services[name]?.port ?? 0;
+    this.#running = running;
     this.#timeout = timeout;
     if (!tellsSources(name))
       say(`! ${name} is in another language, which tells nothing of its sources: it is asked for readiness alone`);
   }
 
-  /** Also returns when there is no time left. @throws {Fault} when it does not start */
+  /** Also returns when there is no time left. @throws {Fault} when only another save can help */
   async untilCurrent(): Promise<void> {
     while (!(await this.isCurrent()) && !this.#timeout.aborted) await sleep(POLL_MS);
   }
 
-  /** @throws {Fault} when it does not start */
+  /** @throws {Fault} when only another save can help */
   async isCurrent(): Promise<boolean> {
-    const look = await lookAt(this.name, this.#port, this.#timeout);
+    const look = await lookAt(this.name, this.#port, this.#running.mode, this.#timeout);
     if (this.#timeout.aborted) return false;
-    if (look.state === 'does not start' && look.current)
-      throw new Fault(`${this.name} ${look.reason}\n${look.error}`, undefined, DOES_NOT_START);
+    if (look.isFinal && look.current) throw await this.#explain(look);
     this.missing = findMissing(this.name, look);
     if (this.missing && this.missing !== this.#said) say(`… ${this.name}: ${this.missing}`);
     this.#said = this.missing ?? '';
     return !this.missing;
+  }
+
+  /** What was said of it, also where another process than its own has said it. */
+  async #explain({ reason, error }: Look): Promise<Fault> {
+    const words = error ?? (await findErrors(this.#running)).find(this.name)?.text;
+    return new Fault([`${this.name} ${reason}`, words].filter(Boolean).join('\n'), undefined, DOES_NOT_START);
   }
 }
 

@@ -1,15 +1,19 @@
 /** What went wrong in services, by their lines. */
+import { savedAt } from '../../services/chassis/sources.cjs';
 import { type Line, Sieve } from '../logs/lines.ts';
 import { textOf } from '../logs/printer.ts';
 import { sourceOf } from '../logs/source.ts';
 import type { Running } from './running.ts';
 
-/** How long an error is news of a service that does not tell since when it runs, in seconds. */
-const RECENT_S = 600;
-
 export interface Errors {
-  /** The last of a service that is not older than its process, with all that is told below it. */
-  since(name: string, age: number | null): string | null;
+  /** A service's last since its sources are as they are, with all that is told below it. */
+  find(name: string): LoggedError | null;
+}
+
+export interface LoggedError {
+  /** In seconds. */
+  age: number;
+  text: string;
 }
 
 export async function findErrors(running: Running): Promise<Errors> {
@@ -23,11 +27,12 @@ export async function findErrors(running: Running): Promise<Errors> {
     { isBrief: true },
   );
   return {
-    since(name, age) {
+    find(name) {
       const lines = last.get(name) ?? [];
-      const start = Date.now() - (age ?? RECENT_S) * 1000;
-      if (!lines[0] || lines[0].at < start) return null;
-      return lines.map(({ text }) => textOf(name, text, false)).join('\n');
+      const { at = 0 } = lines[0] ?? {};
+      if (at < Math.max(1, running.since, savedAt(`services/${name}`))) return null;
+      const age = Math.max(0, Math.round((Date.now() - at) / 1000));
+      return { age, text: lines.map(({ text }) => textOf(name, text, false)).join('\n') };
     },
   };
 
@@ -41,6 +46,8 @@ export async function findErrors(running: Running): Promise<Errors> {
 /** The first place in the services' sources that a text names, from the repository's root. */
 export function locate(name: string, text: string): string | null {
   const [, folder = name, place] =
-    /(?:(?:\.\.|services)\/([\w-]+)\/|(?<![\w./-]))src\/([\w./-]+\.ts:\d+)/.exec(text) ?? [];
-  return place ? `services/${folder}/src/${place}` : null;
+    /(?:(?:\.\.|services)\/([\w-]+)\/|(?<![\w./-]))((?:src\/[\w./-]+\.ts|migrations\/[^\s:]+|seed\.sql):\d+)/.exec(
+      text,
+    ) ?? [];
+  return place ? `services/${folder}/${place}` : null;
 }

@@ -1,8 +1,10 @@
 /** What a service says of itself at its address: whether it serves, and by the sources as they are on disk. */
 import { existsSync } from 'node:fs';
-import { hashSources } from '../../services/chassis/sources.cjs';
+import { hashMigrations, hashSources } from '../../services/chassis/sources.cjs';
+import type { Mode } from '../facts/mode.ts';
 import { findUnreadiness } from '../host/readiness.ts';
-import { askPort } from '../machine/http.ts';
+import { findMigrated } from '../host/state.ts';
+import { askPort, Silence } from '../machine/http.ts';
 import { parseObject } from '../machine/json.ts';
 
 export interface Look {
@@ -11,32 +13,45 @@ export interface Look {
   reason: string | null;
   /** All that was said of what ended it. */
   error: string | null;
-  /** Whether it was started from the sources as they are now; null where it doesn't tell. */
+  /** Whether it was started from the sources as they are now, and the migrations applied; null where it doesn't tell. */
   current: boolean | null;
+  /** Whether only another save can help. */
+  isFinal: boolean;
 }
+
+const UNKNOWN = { error: null, current: null, isFinal: false };
 
 /** In another language it is no chassis that answers, and nothing tells by which sources. */
 export const tellsSources = (name: string): boolean => existsSync(`services/${name}/package.json`);
 
 /** It says first by which sources it runs and then that it is ready; the sources are read last. */
-export async function lookAt(name: string, port: number, signal?: AbortSignal): Promise<Look> {
-  const live = await askPort(port, '/livez', signal).catch(() => undefined);
-  if (!live) return { state: 'starting', reason: 'it does not answer', error: null, current: null };
-  const { status, reason, error, sources } = parseObject(live.body);
+export async function lookAt(name: string, port: number, mode: Mode, signal?: AbortSignal): Promise<Look> {
+  const live = await askPort(port, '/livez', signal).catch((error: Error) => error);
+  if (live instanceof Silence)
+    return { ...UNKNOWN, state: 'not ready', reason: 'it does not answer, though it listens' };
+  if (live instanceof Error) return { ...UNKNOWN, state: 'starting', reason: 'it does not answer' };
+  const { status, reason, error, sources, migrations } = parseObject(live.body);
   if (tellsSources(name) && !status)
-    return { state: 'starting', reason: 'what answers in its place is another program', error: null, current: null };
+    return { ...UNKNOWN, state: 'starting', reason: 'what answers in its place is another program' };
+  const runsSources = isCurrent(name, sources);
   // What stands in for a service that does not run: services/chassis/nodemon.cjs.
   if (typeof error === 'string') {
-    const state = String(reason).startsWith('does not start') ? 'does not start' : 'not ready';
-    return { state, reason: String(reason), error, current: isCurrent(name, sources) };
+    const isFinal = String(reason).startsWith('does not start');
+    return {
+      state: isFinal ? 'does not start' : 'not ready',
+      reason: String(reason),
+      error,
+      current: runsSources,
+      isFinal,
+    };
   }
+  const { hash, failed } = (mode === 'host' && findMigrated(name)) || { hash: migrations, failed: false };
+  const current = runsSources && hash === hashMigrations(`services/${name}`);
+  if (failed && current)
+    return { state: 'not ready', reason: 'its migrations failed', error: null, current, isFinal: true };
   const fault = await findUnreadiness(port, signal);
-  return {
-    state: fault ? (fault.answered ? 'not ready' : 'starting') : 'ready',
-    reason: fault?.reason ?? null,
-    error: null,
-    current: isCurrent(name, sources),
-  };
+  const state = fault ? (fault.answered ? 'not ready' : 'starting') : 'ready';
+  return { state, reason: fault?.reason ?? null, error: null, current, isFinal: false };
 }
 
 function isCurrent(name: string, sources: unknown): boolean | null {

@@ -13,6 +13,8 @@ import { Fault } from '../machine/terminal.ts';
 export interface Running extends Choice {
   /** Whether anything of it runs, or is about to. */
   runs: boolean;
+  /** Its start, in ms since 1970; of a cluster 0, which keeps no lines of earlier runs. */
+  since: number;
   /** Of its environment; those services are enabled that it runs. */
   values: Values;
 }
@@ -27,7 +29,7 @@ export async function findRunning(): Promise<Running> {
   const host = requested === 'cluster' ? undefined : findHostMode();
   if (host) {
     const reason = `host mode runs, as process ${host.pid}`;
-    return { mode: 'host', reason, runs: true, values: valuesWith(host.environment, host.services) };
+    return { mode: 'host', reason, runs: true, since: host.since, values: valuesWith(host.environment, host.services) };
   }
   const environment = argument('ENV') || 'local';
   const deployed = requested === 'host' ? [] : await findDeployments();
@@ -36,13 +38,14 @@ export async function findRunning(): Promise<Running> {
       mode: 'cluster',
       reason: `its release is in ${readNames().context}`,
       runs: true,
+      since: 0,
       values: valuesWith(environment, deployed),
     };
   const values = loadValues(environment);
   if (requested !== 'host' && (await isTaken(TILT_PORT)))
-    return { mode: 'cluster', reason: 'Tilt runs, and has deployed nothing yet', runs: true, values };
+    return { mode: 'cluster', reason: 'Tilt runs, and has deployed nothing yet', runs: true, since: 0, values };
   const { mode, reason } = chooseMode(requested, await findEngine());
-  return { mode, reason: `nothing runs; make dev would choose it: ${reason}`, runs: false, values };
+  return { mode, reason: `nothing runs; make dev would choose it: ${reason}`, runs: false, since: 0, values };
 }
 
 /** The services that a script is asked about: all that run, or those it names. @throws {Fault} for a name that is none */

@@ -1,5 +1,6 @@
 /** What make status tells: the state of the stand, its services and its database. */
 import { findLocalDatabase } from '../database/local.ts';
+import type { Mode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
 import { databasePort, inspectorPort } from '../facts/ports.ts';
 import { askPort } from '../machine/http.ts';
@@ -30,7 +31,7 @@ export interface ServiceStatus {
   age: number | null;
   /** What is wrong, in a few words. */
   reason: string | null;
-  /** What it said last that was an error: since its process started, or of what keeps it from starting. */
+  /** What it said last that was an error since its sources were saved, or of what keeps it from starting. */
   error: LastError | null;
   /** The port that its debugger listens on. */
   debugger: number | null;
@@ -39,6 +40,8 @@ export interface ServiceStatus {
 }
 
 export interface LastError {
+  /** In seconds; null for what keeps it from starting. */
+  age: number | null;
   /** File and line in the repository, such as services/orders/src/app.ts:12. */
   at: string | null;
   text: string;
@@ -75,17 +78,24 @@ async function describeServices(running: Running, pods: Pods): Promise<ServiceSt
       const address = `http://localhost:${port}`;
       const nothing = { age: null, reason: null, error: null, debugger: null, current: null };
       if (!errors || !enabled) return { name, state: enabled ? 'not running' : 'off', address, ...nothing };
-      const { state, age, reason, error, debugger: inspector, current } = await seeService(name, port, pods.get(name));
-      const text = error ?? errors.since(name, age);
-      const located = text ? { at: locate(name, text), text } : null;
+      const {
+        state,
+        age,
+        reason,
+        error,
+        debugger: inspector,
+        current,
+      } = await seeService(name, port, running.mode, pods.get(name));
+      const last = error ? { age: null, text: error } : errors.find(name);
+      const located = last && { ...last, at: locate(name, last.text) };
       return { name, state, address, age, reason, error: located, debugger: inspector, current };
     }),
   );
 }
 
-async function seeService(name: string, port: number, pod: PodState | undefined) {
+async function seeService(name: string, port: number, mode: Mode, pod: PodState | undefined) {
   const inspector = inspectorPort(port);
-  const [look, age, isDebugged] = await Promise.all([lookAt(name, port), findAge(port), isTaken(inspector)]);
+  const [look, age, isDebugged] = await Promise.all([lookAt(name, port, mode), findAge(port), isTaken(inspector)]);
   // Where it answers, the pod that can't serve is another one, which is to take its place.
   const seen =
     look.state === 'starting' && pod ? { ...look, ...pod } : { ...look, reason: look.reason ?? pod?.reason ?? null };

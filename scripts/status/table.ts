@@ -29,9 +29,10 @@ function align(rows: string[][]): string[] {
 
 function detailsOf(service: ServiceStatus | undefined): string[] {
   if (!service?.error) return [];
-  const { at, text } = service.error;
-  const lines = text.split('\n').slice(0, DETAILS);
-  return [...(at ? [at] : []), ...lines].map((line) => `    ${line}`);
+  const { age, at, text } = service.error;
+  const when = age === null ? '' : `${duration(age)} ago`;
+  const title = [at, when].filter(Boolean).join(', ');
+  return [title, ...text.split('\n').slice(0, DETAILS)].filter(Boolean).map((line) => `    ${line}`);
 }
 
 const paint = (mark: Mark): string => styleText(COLOURS[mark], mark, { stream: process.stdout });

@@ -1,8 +1,8 @@
 /**
- * Which sources a process has started from, as a short hash: typescript.cjs takes it in development, `/livez` tells it,
- * and scripts compare it with the files as they are.
+ * Which sources and migrations a process has started from, as short hashes: typescript.cjs takes them in development,
+ * `/livez` tells them, and scripts compare them with the files as they are.
  */
-const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const { existsSync, readdirSync, readFileSync, statSync } = require('node:fs');
 const { join, resolve } = require('node:path');
 // Every save waits for this: the first use of node:crypto costs up to ten times as much as all else here.
 const { crc32 } = require('node:zlib');
@@ -10,38 +10,57 @@ const { crc32 } = require('node:zlib');
 /** What of a watched folder is never a source; nodemon ignores the same. */
 const IGNORED = /^(node_modules|coverage|bower_components|__pycache__|\..+)$/;
 
+/** What migrations consist of, in a service's folder. */
+const MIGRATIONS = ['migrations', 'seed.sql'];
+
 /** The folder that an entry of nodemon's `watch` names; of a pattern, the folder before it. */
 const folderOf = (rule) => rule.replace(/[^/]*[*?{[].*$/, '') || '.';
 
 /**
- * Of all files below the folders that the service's nodemon.json has watched, its own and the chassis', with the
+ * All files below the folders that the service's nodemon.json has watched, its own and the chassis', with the
  * extensions that it names: whatever else is saved there, as by editors, restarts nothing.
- * @returns undefined for a folder without nodemon.json, which is none of a service
+ * @returns their paths from the service's folder; none for a folder without nodemon.json
  */
-function hashSources(service) {
+function listSources(service) {
   const settings = join(service, 'nodemon.json');
-  if (!existsSync(settings)) return undefined;
+  if (!existsSync(settings)) return [];
   const { watch = ['.'], ext = 'js,mjs,cjs,json' } = JSON.parse(readFileSync(settings, 'utf8'));
   const endings = ext.split(/[\s,]+/).map((one) => one.replace(/^[*.]*/, '.'));
-  const files = watch.filter((rule) => !rule.startsWith('!')).flatMap((rule) => filesOf(folderOf(rule)));
-  const hash = files.filter((file) => endings.some((ending) => file.endsWith(ending))).reduce(add, 0);
-  return hash.toString(16).padStart(8, '0');
+  const files = watch.filter((rule) => !rule.startsWith('!')).flatMap((rule) => filesBelow(service, folderOf(rule)));
+  return files.filter((file) => endings.some((ending) => file.endsWith(ending)));
+}
 
-  /** By its path from the service's folder, which is the same in a container. */
-  function add(hash, file) {
+const listMigrations = (service) => MIGRATIONS.flatMap((entry) => [entry, ...filesBelow(service, entry)]);
+
+function filesBelow(service, folder) {
+  return entriesOf(resolve(service, folder))
+    .filter(({ name }) => !IGNORED.test(name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = `${folder}/${entry.name}`;
+      return entry.isDirectory() ? filesBelow(service, path) : path;
+    });
+}
+
+/** @returns undefined for a folder without nodemon.json, which is none of a service */
+const hashSources = (service) =>
+  existsSync(join(service, 'nodemon.json')) ? hashOf(service, listSources(service)) : undefined;
+
+const hashMigrations = (service) => hashOf(service, listMigrations(service));
+
+/** Of each file by its path from the service's folder, which is the same in a container. */
+function hashOf(service, files) {
+  const add = (hash, file) => {
     const content = read(resolve(service, file));
     return content ? crc32(content, crc32(`${file}\0`, hash)) : hash;
-  }
+  };
+  return files.reduce(add, 0).toString(16).padStart(8, '0');
+}
 
-  function filesOf(folder) {
-    return entriesOf(resolve(service, folder))
-      .filter(({ name }) => !IGNORED.test(name))
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .flatMap((entry) => {
-        const path = `${folder}/${entry.name}`;
-        return entry.isDirectory() ? filesOf(path) : path;
-      });
-  }
+/** When a source or migration was saved last, in ms since 1970. */
+function savedAt(service) {
+  const files = [...listSources(service), ...listMigrations(service)].map((file) => resolve(service, file));
+  return Math.max(0, ...files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0));
 }
 
 const entriesOf = (folder) => orElse([], () => readdirSync(folder, { withFileTypes: true }));
@@ -56,4 +75,4 @@ function orElse(otherwise, look) {
   }
 }
 
-module.exports = { IGNORED, folderOf, hashSources };
+module.exports = { IGNORED, MIGRATIONS, folderOf, hashMigrations, hashSources, savedAt };

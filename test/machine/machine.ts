@@ -4,6 +4,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFi
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import type { Migrated } from '../../scripts/host/state.ts';
 import { findProcess } from '../../scripts/machine/processes.ts';
 
 const REPOSITORY = resolve('.');
@@ -127,12 +128,18 @@ export class Machine {
   }
 
   /** A process that looks like host mode, and what host mode writes down of itself. */
-  async startHostMode(): Promise<void> {
+  async startHostMode(migrated: Record<string, Migrated> = {}): Promise<void> {
     const host = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     this.#processes.push(host);
     const { pid, started } = findProcess(host.pid ?? 0) ?? {};
     const { gateway, database } = this.ports;
-    const run = { environment: 'local', services: ['gateway'], ports: [gateway, database] };
+    const run = {
+      since: Date.now(),
+      environment: 'local',
+      services: ['gateway'],
+      migrated,
+      ports: [gateway, database],
+    };
     this.write('.stand/host.json', JSON.stringify({ host: { pid, started }, ...run, groups: [] }));
   }
 

@@ -5,7 +5,7 @@ import { isTaken } from '../../scripts/machine/ports.ts';
 import { locate } from '../../scripts/status/errors.ts';
 import type { ServiceStatus, Status } from '../../scripts/status/status.ts';
 import { duration, renderStatus } from '../../scripts/status/table.ts';
-import { hashSources } from '../../services/chassis/sources.cjs';
+import { hashMigrations, hashSources } from '../../services/chassis/sources.cjs';
 import { Machine } from '../machine/machine.ts';
 import { listen, type Running } from '../setup/http.ts';
 
@@ -39,6 +39,9 @@ describe('make status and make wait', () => {
   });
 
   const sources = (): string => hashSources(`${machine.root}/services/gateway`) ?? '';
+  const migrations = (): string => hashMigrations(`${machine.root}/services/gateway`);
+  /** What a service says of itself in development. */
+  const up = () => ({ status: 'up', sources: sources(), migrations: migrations() });
 
   async function serve(answers: Answers): Promise<void> {
     const server: Server = createServer((req, res) => {
@@ -82,7 +85,7 @@ describe('make status and make wait', () => {
     it('are content with a service that is ready, by the sources on disk', async () => {
       const start = `process_start_time_seconds ${Date.now() / 1000 - 90}\n`;
       await serve({
-        '/livez': [200, { status: 'up', sources: sources() }],
+        '/livez': [200, up()],
         '/readyz': [200, {}],
         '/metrics': [200, start],
       });
@@ -95,7 +98,7 @@ describe('make status and make wait', () => {
     });
 
     it('are not content with other sources', async () => {
-      await serve({ '/livez': [200, { status: 'up', sources: sources() }], '/readyz': [200, {}] });
+      await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
       machine.write('services/gateway/src/app.ts', 'another');
       const { services, code } = await status();
       expect(services).to.deep.equal([gateway({ state: 'ready', current: false })]);
@@ -107,7 +110,7 @@ describe('make status and make wait', () => {
 
     it('tell why a service is not ready', async () => {
       await serve({
-        '/livez': [200, { status: 'up', sources: sources() }],
+        '/livez': [200, up()],
         '/readyz': [503, { status: 'down', reason: 'the database does not answer' }],
       });
       expect((await status()).services).to.deep.equal([
@@ -129,7 +132,7 @@ describe('make status and make wait', () => {
         const down = { ...DOES_NOT_START, sources: sources() };
         await serve({ '/livez': [code, down], '/readyz': [503, down] });
         const { services } = await status();
-        const error = { text: ERROR, at: 'services/gateway/src/app.ts:12' };
+        const error = { age: null, text: ERROR, at: 'services/gateway/src/app.ts:12' };
         expect(services).to.deep.equal([
           gateway({ state: 'does not start', reason: DOES_NOT_START.reason, error, current: true }),
         ]);
@@ -141,6 +144,55 @@ describe('make status and make wait', () => {
       await serve({ '/livez': [503, { ...DOES_NOT_START, sources: 'before' }] });
       expect((await wait()).code).to.equal(17);
       expect((await status()).services[0]).to.include({ state: 'does not start', current: false });
+    });
+
+    it('say of one that takes connections and does not answer just that', async () => {
+      service = await listen(createServer(), machine.ports.gateway);
+      const reason = 'it does not answer, though it listens';
+      expect((await status()).services).to.deep.equal([gateway({ state: 'not ready', reason })]);
+    });
+
+    it('are not content while migrations are to be applied', async () => {
+      await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
+      machine.write('services/gateway/migrations/1_one.sql', 'select 1;');
+      await machine.startHostMode({ gateway: { hash: 'before', failed: true } });
+      expect((await status()).services).to.deep.equal([gateway({ state: 'ready', current: false })]);
+      expect((await wait()).code).to.equal(17);
+      await machine.startHostMode({ gateway: { hash: migrations(), failed: false } });
+      expect((await wait()).code).to.equal(0);
+    });
+
+    it('tell of migrations that failed, at once', async () => {
+      await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
+      machine.write('services/gateway/migrations/1_one.sql', 'select;');
+      await machine.startHostMode({ gateway: { hash: migrations(), failed: true } });
+      const msg = 'migration of gateway failed: migrations/1_one.sql:1: syntax error';
+      const time = new Date().toISOString();
+      machine.write('.stand/logs/gateway.log', `${time} ${JSON.stringify({ level: 'fatal', time, msg })}\n`);
+      const { services } = await status();
+      const { age = null, text = '' } = services[0]?.error ?? {};
+      expect(text).to.match(/^\d\d:.* FATAL migration of gateway failed: /);
+      const error = { age, text, at: 'services/gateway/migrations/1_one.sql:1' };
+      const reason = 'its migrations failed';
+      expect(services).to.deep.equal([gateway({ state: 'not ready', reason, error, current: true })]);
+      expect(await wait({ TIMEOUT: '600' })).to.deep.equal({ output: `✗ gateway ${reason}\n${text}\n`, code: 18 });
+    });
+
+    it('tell the last error since the sources were saved, also of a process that has ended', async () => {
+      await serve({
+        '/livez': [200, up()],
+        '/readyz': [200, {}],
+        '/metrics': [200, 'process_start_time_seconds 9e9\n'],
+      });
+      await machine.startHostMode();
+      const time = new Date().toISOString();
+      const event = { level: 'fatal', time, msg: 'has ended, exit code 3' };
+      machine.write('.stand/logs/gateway.log', `${time} ${JSON.stringify(event)}\n`);
+      const { services, code } = await status();
+      expect(services[0]?.error?.text).to.contain('has ended, exit code 3');
+      expect([services[0]?.state, code]).to.deep.equal(['ready', 0]);
+      machine.write('services/gateway/src/app.ts', 'app');
+      expect((await status()).services[0]?.error).to.equal(null);
     });
 
     it('say of one that does not answer that it starts', async () => {
@@ -167,7 +219,7 @@ describe('make status and make wait', () => {
 
     it('tell the debugger that listens', async function () {
       if (inspector) this.skip();
-      await serve({ '/livez': [200, { status: 'up', sources: sources() }], '/readyz': [200, {}] });
+      await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
       await machine.listen(INSPECTOR);
       expect((await status()).services[0]?.debugger).to.equal(INSPECTOR);
     });
@@ -209,17 +261,24 @@ describe('make status and make wait', () => {
       const { mode, services } = await status();
       expect(mode).to.equal('cluster');
       const reason = 'migrate ended with exit code 1';
-      const error = { text: 'no such column: price', at: null };
+      const error = { age: null, text: 'no such column: price', at: null };
       expect(services).to.deep.equal([gateway({ state: 'does not start', reason, error })]);
       expect((await wait()).output).to.contain(`  gateway: it does not answer; ${reason}\n`);
     });
 
     it('say of a service that serves what is wrong with the pod that is to take its place', async () => {
       play({ 'get deployments': 'gateway', 'get pods': JSON.stringify({ items: [failing] }) });
-      await serve({ '/livez': [200, { status: 'up', sources: sources() }], '/readyz': [200, {}] });
+      await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
       const { services, code } = await status();
       expect(services[0]).to.include({ state: 'ready', reason: 'migrate ended with exit code 1' });
       expect(code).to.equal(1);
+    });
+
+    it('are not content while a pod with the new migrations is to come', async () => {
+      play({ 'get deployments': 'gateway', 'get pods': '{}' });
+      await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
+      machine.write('services/gateway/seed.sql', 'select 1;');
+      expect((await status()).services[0]).to.include({ state: 'ready', current: false });
     });
 
     it('take what has no Deployment for switched off', async () => {
@@ -260,7 +319,7 @@ describe('a status', () => {
       services: [
         service('web', {
           debugger: 9229,
-          error: { text: 'ERROR request failed\n    at pay', at: 'services/web/src/app.ts:3' },
+          error: { age: 75, text: 'ERROR request failed\n    at pay', at: 'services/web/src/app.ts:3' },
         }),
         service('payments', { state: 'does not start', age: null, reason: 'does not start, src/app.ts:12' }),
         service('stock', { current: false, age: 7300 }),
@@ -273,7 +332,7 @@ describe('a status', () => {
       [
         'stand in host mode: host mode runs, as process 7',
         '✓ web       ready           http://localhost:8080  5 s  debugger 9229',
-        '    services/web/src/app.ts:3',
+        '    services/web/src/app.ts:3, 1 min ago',
         '    ERROR request failed',
         '        at pay',
         '✗ payments  does not start  http://localhost:8080                      src/app.ts:12',
@@ -303,6 +362,8 @@ describe('a status', () => {
     ['at charge (/app/services/orders/src/deep/pay.ts:7:3)', 'services/orders/src/deep/pay.ts:7'],
     ['at x (/home/a b/stand/services/chassis/src/client.ts:7:3)', 'services/chassis/src/client.ts:7'],
     ['at x (/app/node_modules/other/src/index.ts:7:3)\nat y (src/app.ts:1:2)', 'services/orders/src/app.ts:1'],
+    ['migrations/2_prices.sql:3: syntax error', 'services/orders/migrations/2_prices.sql:3'],
+    ['seeding failed: seed.sql:3: syntax error', 'services/orders/seed.sql:3'],
     ['connect ECONNREFUSED 127.0.0.1:15432', null],
   ];
   for (const [text, at] of places)

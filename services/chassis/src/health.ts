@@ -3,8 +3,8 @@ import type { Logger } from './logger.ts';
 import { serveMetrics } from './metrics.ts';
 
 declare global {
-  /** A hash of the sources that this process has started from; in production there is none. */
-  var __sources: string | undefined;
+  /** Hashes of what this process has started from, in development alone (../sources.cjs). */
+  var __startedFrom: { sources: string | undefined; migrations: string } | undefined;
 }
 
 /** Rejects when the service can't serve; the message says why. */
@@ -55,7 +55,7 @@ export function createHealth({ logger, check = async () => {}, port }: Options):
 
   const router = Router();
   router.get('/livez', (_req, res) => {
-    res.json({ status: 'up', sources: globalThis.__sources });
+    res.json({ status: 'up', ...globalThis.__startedFrom });
   });
   router.get('/readyz', async (_req, res) => {
     const fault = await findFault();

@@ -1,8 +1,8 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { hashSources } from '../sources.cjs';
+import { hashMigrations, hashSources, savedAt } from '../sources.cjs';
 
 const SETTINGS = JSON.stringify({ watch: ['src', '../chassis/src', 'queries/*.sql', '!src/made'], ext: 'ts,sql,json' });
 
@@ -74,5 +74,28 @@ describe('the hash of the sources', () => {
   it('is none of a folder that is no service of nodemon', () => {
     rmSync(join(root, 'payments/nodemon.json'));
     expect(hash()).to.equal(undefined);
+  });
+
+  it('of migrations is another one after a change of these alone', () => {
+    const migrations = (): string => hashMigrations(join(root, 'payments'));
+    const hashes = [migrations()];
+    for (const file of ['migrations/1_one.sql', 'seed.sql', 'migrations/2_two.sql']) {
+      save(`payments/${file}`, 'select 1;');
+      hashes.push(migrations());
+    }
+    expect(new Set(hashes)).to.have.property('size', 4);
+    save('payments/src/app.ts', 'App');
+    expect(migrations()).to.equal(hashes[3]);
+  });
+
+  it('is as old as the newest of its files, and of those of its migrations', () => {
+    const service = join(root, 'payments');
+    for (const file of ['src/app.ts', 'migrations/1_one.sql']) {
+      save(`payments/${file}`, 'saved');
+      utimesSync(join(service, file), 4e9, 4e9);
+      expect(savedAt(service)).to.equal(4e12);
+      utimesSync(join(service, file), 3e9, 3e9);
+      expect(savedAt(service)).to.be.within(3e12, 4e12 - 1);
+    }
   });
 });
