@@ -12,7 +12,7 @@ const WIDTH = 10;
 
 /** What host mode itself has to say; of several lines, those below the first are indented in its record, as its own. */
 export function announce(text: string): void {
-  console.log(styleText('bold', text, { stream: process.stdout }));
+  console.log(styleText(text.startsWith('✗') ? ['bold', 'red'] : 'bold', text, { stream: process.stdout }));
   const [first = '', ...below] = text.split('\n').filter(Boolean);
   for (const line of [first, ...below.map((it) => it.replace(/^(?! )/, '  '))]) record(HOST_MODE, line);
 }

@@ -95,6 +95,7 @@ export const problemHandler: ErrorRequestHandler = (error, req, res, _next) => {
     return;
   }
   if (problem.status >= 500 || res.headersSent) res.err = toError(error);
+  else res.reason = problem.detail;
   if (res.headersSent) res.destroy();
   else sendProblem(res, problem);
 };

@@ -16,6 +16,8 @@ declare module 'node:http' {
   interface ServerResponse {
     /** Why we failed. */
     err?: Error;
+    /** Why the answer is not what was asked for, in its own words. */
+    reason?: string;
   }
 }
 
@@ -29,6 +31,9 @@ declare module 'express-serve-static-core' {
     routePattern?: string;
   }
 }
+
+/** Of a reason, in characters: it may quote the client. */
+const MAX_REASON = 120;
 
 /** Gives each request an id, and says once what became of it: a line, and the metrics. Not of those to paths in `silent`. */
 export function observeRequests(logger: Logger, silent: string[]): RequestHandler {
@@ -69,7 +74,13 @@ export function summaryOf({ method, originalUrl }: Request): { method: string; u
 
 function logRequest(logger: Logger, req: Request, res: ServerResponse, milliseconds: number): void {
   const statusCode = statusOf(res);
-  const line = { requestId: req.id, req: summaryOf(req), res: { statusCode }, responseTime: Math.round(milliseconds) };
+  const line = {
+    requestId: req.id,
+    req: summaryOf(req),
+    res: { statusCode },
+    responseTime: Math.round(milliseconds),
+    reason: res.reason?.slice(0, MAX_REASON),
+  };
   if (statusCode >= 500) logger.error({ ...line, err: failureOf(res) }, 'request failed');
   else logger.info(line, statusCode === 499 ? 'request aborted' : COMPLETED);
 }

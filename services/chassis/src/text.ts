@@ -101,9 +101,14 @@ function unsaidOf(error: Fields, said: string): string {
   return error.type === 'Error' ? '' : plain(error.type);
 }
 
+/** Where in PostgreSQL's own code it was raised: https://www.postgresql.org/docs/18/protocol-error-fields.html */
+const OF_POSTGRES = ['length', 'file', 'line', 'routine'];
+
 /** What else is known of an error: its fields, where it was thrown, and the errors that it comes from. */
 function detailsOf(error: Fields, said: string, folder: string): string[] {
-  const { type, message, stack, ...fields } = error;
+  const { type, message, stack, ...known } = error;
+  const isOf = (key: string): boolean => 'routine' in known && OF_POSTGRES.includes(key);
+  const fields = Object.fromEntries(Object.entries(known).filter(([key]) => !isOf(key)));
   return [showFields(fields, said), ...framesOf(error, folder), ...errorsIn(fields, said, folder)].filter(Boolean);
 }
 

@@ -229,6 +229,15 @@ describe('logs', () => {
     expect(next?.level).to.equal('info');
   });
 
+  it('have in their line why they were refused, however long that is', async () => {
+    await send(`${app.url}/${'x'.repeat(200)}`);
+    const [line] = await until(() => app.lines.length > 0 && app.lines);
+    expect(line).to.deep.include({ level: 'info', res: { statusCode: 404 } });
+    expect(line?.reason)
+      .to.match(/^There is no GET \/x+$/)
+      .and.have.length(120);
+  });
+
   it('have a line of its own for what fails after the answer, which arrives', async () => {
     expect((await send(`${app.url}/fails-after-answer`)).body).to.deep.equal({ done: true });
     const lines = await until(() => app.lines.length > 1 && app.lines);

@@ -18,7 +18,8 @@ async function api(path, options) {
   const body = await response.json().catch(() => null);
   if (response.ok && body) return { ...body, traceId: response.headers.get('x-trace-id') };
   const refused = response.status >= 400 && response.status < 500;
-  throw Object.assign(new Error(body?.detail ?? 'The stand could not answer.'), { refused });
+  const { detail = 'The stand could not answer.', requestId, trace_id: traceId } = body ?? {};
+  throw Object.assign(new Error(detail), { refused, requestId, traceId });
 }
 
 /** A random UUID, also where crypto.randomUUID is missing: it exists only in secure contexts. */
@@ -168,7 +169,10 @@ function say(text, kind = '') {
   $('message').dataset.kind = kind;
 }
 
-function linkTrace(href) {
+/** Below a message, where there are traces and it is about one. */
+function linkTrace(traceId) {
+  if (!tracesUrl || !traceId) return;
+  const href = `${tracesUrl}/trace/${traceId}`;
   const link = Object.assign(document.createElement('a'), { href, target: '_blank', textContent: 'See its trace.' });
   link.dataset.testid = 'trace';
   $('message').append(' ', link);
@@ -206,14 +210,17 @@ function orderPlaced({ totalCents, traceId }) {
   attemptKey = null;
   basket.clear();
   say(`Thank you. Your order for ${euros(totalCents)} is confirmed.`);
-  if (tracesUrl && traceId) linkTrace(`${tracesUrl}/trace/${traceId}`);
+  linkTrace(traceId);
   $('basket-title').focus({ preventScroll: true });
 }
 
 /** A refusal ends the attempt. After silence or a 5xx the order may have been made: the next try keeps the key. */
-function orderFailed({ message, refused }) {
+function orderFailed({ message, refused, requestId, traceId }) {
   if (refused) attemptKey = null;
   say(refused ? message : sentences(message, 'Trying again will not order twice.'), 'error');
+  if (refused) return;
+  if (requestId) $('message').append(` Request ${requestId.slice(0, 8)}.`);
+  linkTrace(traceId);
 }
 
 // ---- Recent orders

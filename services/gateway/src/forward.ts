@@ -23,8 +23,20 @@ export function forward(service: ServiceClient | undefined, prefix: string): Req
     const location = answer.headers.get('location');
     if (location && URL.canParse(location, service.url))
       res.set('location', publicLocation(location, target, service, prefix));
-    res.status(answer.status).send(Buffer.from(await answer.arrayBuffer()));
+    const body = Buffer.from(await answer.arrayBuffer());
+    if (!answer.ok) res.reason = detailOf(body);
+    res.status(answer.status).send(body);
   };
+}
+
+/** Of a problem (RFC 9457), for the log; undefined for any other body. */
+function detailOf(body: Buffer): string | undefined {
+  try {
+    const { detail } = JSON.parse(String(body));
+    return typeof detail === 'string' ? detail : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { App } from '../../../test/setup/app.ts';
-import { type Answer, listen, type Sent, send, sendRaw } from '../../../test/setup/http.ts';
+import { type Answer, listen, type Sent, send, sendRaw, until } from '../../../test/setup/http.ts';
 import { startService } from '../../../test/setup/service.ts';
 import { createWire, type Wire } from '../../../test/setup/wire.ts';
 import { startGateway } from './start.ts';
@@ -105,6 +105,16 @@ describe('gateway', () => {
       const answer = await post({});
       expect(answer).to.deep.include({ status: 503, type: headers['content-type'], text: orders.answer.body });
       expect(answer.headers.get('retry-after')).to.equal('7');
+      const line = await until(() => gateway.lines.find(({ reason }) => reason === 'later'));
+      expect(line).to.deep.include({ msg: 'request failed', requestId: answer.headers.get('x-request-id') });
+    });
+
+    it('hands a refusal back that is no problem', async () => {
+      const headers = { 'content-type': 'text/plain' };
+      for (const body of ['no JSON', 'null', '{"detail":7}']) {
+        orders.answer = { status: 503, headers, body };
+        expect(await post({})).to.include({ status: 503, text: body });
+      }
     });
 
     it('says by its own address where what was made is', async () => {
