@@ -84,6 +84,8 @@ function withSubfolders(folder) {
 /** One process of the service, from its start to its end. */
 class Run {
   served = false;
+  /** Whether it was started by the event that is being told. */
+  isNew = true;
   /** Whether nodemon is about to replace it. */
   leaves = false;
   sources = hashSources('.');
@@ -95,6 +97,9 @@ class Run {
   constructor(started) {
     const { stdout, stderr } = started;
     this.#process = started;
+    queueMicrotask(() => {
+      this.isNew = false;
+    });
     for (const [from, to] of [
       [stdout, process.stdout],
       [stderr, process.stderr],
@@ -193,7 +198,8 @@ class Service {
       })
       // That the command is not there: the shell has said it, and nodemon ends.
       .on('error', () => {})
-      .on('restart', () => this.#run.leave())
+      // In the place of one that has ended, the new one is there by now.
+      .on('restart', () => this.#run.isNew || this.#run.leave())
       .on('crash', () => this.#died())
       // With a signal it is a restart.
       .on('exit', (signal) => signal ?? this.#died())

@@ -22,6 +22,7 @@ const server = createServer((req, res) => {
   if (req.url === '/exit') process.stdout.write('unfinished', () => process.exit(3));
   if (req.url === '/leave') return void (asked++ ? res.end(String(asked)) : req.socket.destroy());
   if (req.url === '/throw') throw new Error('thrown');
+  if (req.url === '/uptime') return res.end(String(process.uptime()));
   if (req.url === '/loop') for (;;);
   if (req.url === '/end') {
     process.stdout.write('09:00:00.000 ERROR handled  src/app.ts:1\\n09:00:00.001 FATAL ended\\n  at src/app.ts:2\\n', () => process.exit(1));
@@ -181,6 +182,10 @@ throw new Error('no configuration');`);
   it('says in a line of its own how it has ended, where that is not told', () => {
     const [line = ''] = /(?<=unfinished\n)\{"level":"fatal".*/.exec(output) ?? [];
     expect(JSON.parse(line)).to.include({ service: 'one', msg: 'has ended, exit code 3' });
+  });
+
+  it('goes on for longer than an end may take when it has started again', async () => {
+    await until(async () => Number((await get('/uptime')).text) > 5.5);
   });
 
   it('is ended by a save whatever it does', async () => {
