@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { hashMigrations, hashSources } from '../../services/chassis/sources.cjs';
 import type { Mode } from '../facts/mode.ts';
 import { findUnreadiness } from '../host/readiness.ts';
-import { findMigrated } from '../host/state.ts';
+import { findMigrated, type Migrated } from '../host/state.ts';
 import { askPort, Silence } from '../machine/http.ts';
 import { parseObject } from '../machine/json.ts';
 
@@ -13,7 +13,7 @@ export interface Look {
   reason: string | null;
   /** All that was said of what ended it. */
   error: string | null;
-  /** Whether it was started from the sources as they are now, and the migrations applied; null where it doesn't tell. */
+  /** Whether it was started from the sources as they are now; null where it doesn't tell. */
   current: boolean | null;
   /** Whether only another save can help. */
   isFinal: boolean;
@@ -45,13 +45,19 @@ export async function lookAt(name: string, port: number, mode: Mode, signal?: Ab
       isFinal,
     };
   }
-  const { hash, failed } = (mode === 'host' && findMigrated(name)) || { hash: migrations, failed: false };
-  const current = runsSources && hash === hashMigrations(`services/${name}`);
-  if (failed && current)
-    return { state: 'not ready', reason: 'its migrations failed', error: null, current, isFinal: true };
+  const unmigrated = findUnmigrated(name, mode === 'host' ? findMigrated(name) : { hash: migrations, failed: false });
+  if (unmigrated) return { ...unmigrated, state: 'not ready', error: null, current: runsSources };
   const fault = await findUnreadiness(port, signal);
   const state = fault ? (fault.answered ? 'not ready' : 'starting') : 'ready';
-  return { state, reason: fault?.reason ?? null, error: null, current, isFinal: false };
+  return { state, reason: fault?.reason ?? null, error: null, current: runsSources, isFinal: false };
+}
+
+/** Undefined where all is applied, or nobody tells. */
+function findUnmigrated(name: string, migrated: Partial<Migrated> = {}): Pick<Look, 'reason' | 'isFinal'> | undefined {
+  const { hash, failed = false } = migrated;
+  if (hash === undefined) return undefined;
+  if (hash !== hashMigrations(`services/${name}`)) return { reason: 'its migrations are not applied', isFinal: false };
+  return failed ? { reason: 'its migrations failed', isFinal: true } : undefined;
 }
 
 function isCurrent(name: string, sources: unknown): boolean | null {

@@ -12,6 +12,7 @@ const { finished } = require('node:stream/promises');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { stripVTControlCharacters } = require('node:util');
 const { openDoor } = require('./door.cjs');
+const { noteFirst } = require('./migrated.cjs');
 const { folderOf, hashSources, IGNORED } = require('./sources.cjs');
 const { substituteFor } = require('./substitute.cjs');
 
@@ -247,6 +248,7 @@ class Service {
 async function main() {
   const { PORT } = process.env;
   if (!PORT) throw new Error('PORT is not set');
+  if (!parent) noteFirst();
   let service;
   const inside = await openDoor(
     Number(PORT),

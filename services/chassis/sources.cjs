@@ -1,6 +1,6 @@
 /**
- * Which sources and migrations a process has started from, as short hashes: typescript.cjs takes them in development,
- * `/livez` tells them, and scripts compare them with the files as they are.
+ * Which sources a process has started from, and which migrations were applied, as short hashes: typescript.cjs and
+ * migrated.cjs take them in development, `/livez` tells them, and scripts compare them with the files as they are.
  */
 const { existsSync, readdirSync, readFileSync, statSync } = require('node:fs');
 const { join, resolve } = require('node:path');

@@ -6,10 +6,10 @@ const { readFileSync } = require('node:fs');
 const { dirname, relative, resolve } = require('node:path');
 const { inspect, stripVTControlCharacters } = require('node:util');
 const { compile } = require('./compile.cjs');
-const { hashMigrations, hashSources } = require('./sources.cjs');
+const { hashSources } = require('./sources.cjs');
 
 // Before the first of them is read: one that changes meanwhile makes this hash an old one, never the new one.
-globalThis.__startedFrom = { sources: hashSources('.'), migrations: hashMigrations('.') };
+globalThis.__sources = hashSources('.');
 
 // Stack traces show the lines of the sources, as a debugger does.
 process.setSourceMapsEnabled(true);

@@ -156,8 +156,9 @@ describe('make status and make wait', () => {
       await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
       machine.write('services/gateway/migrations/1_one.sql', 'select 1;');
       await machine.startHostMode({ gateway: { hash: 'before', failed: true } });
-      expect((await status()).services).to.deep.equal([gateway({ state: 'ready', current: false })]);
-      expect((await wait()).code).to.equal(17);
+      const reason = 'its migrations are not applied';
+      expect((await status()).services).to.deep.equal([gateway({ state: 'not ready', reason, current: true })]);
+      expect(await wait()).to.include({ code: 17 });
       await machine.startHostMode({ gateway: { hash: migrations(), failed: false } });
       expect((await wait()).code).to.equal(0);
     });
@@ -274,11 +275,13 @@ describe('make status and make wait', () => {
       expect(code).to.equal(1);
     });
 
-    it('are not content while a pod with the new migrations is to come', async () => {
+    it('are not content while a pod has migrations to apply', async () => {
       play({ 'get deployments': 'gateway', 'get pods': '{}' });
       await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
+      expect((await status()).services[0]).to.include({ state: 'ready', current: true });
       machine.write('services/gateway/seed.sql', 'select 1;');
-      expect((await status()).services[0]).to.include({ state: 'ready', current: false });
+      const reason = 'its migrations are not applied';
+      expect((await status()).services[0]).to.include({ state: 'not ready', reason, current: true });
     });
 
     it('take what has no Deployment for switched off', async () => {

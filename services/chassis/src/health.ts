@@ -1,10 +1,11 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { Router } from 'express';
 import type { Logger } from './logger.ts';
 import { serveMetrics } from './metrics.ts';
 
 declare global {
-  /** Hashes of what this process has started from, in development alone (../sources.cjs). */
-  var __startedFrom: { sources: string | undefined; migrations: string } | undefined;
+  /** A hash of the sources that this process has started from; in production there is none. */
+  var __sources: string | undefined;
 }
 
 /** Rejects when the service can't serve; the message says why. */
@@ -31,7 +32,7 @@ const TIMEOUT_MS = 1500;
 
 /**
  * The two probes, and the metrics beside them. `/livez` answers while the process can answer at all: a dead database is
- * no reason to restart. In development it tells by which sources, as make wait and make status ask. `/readyz` runs the
+ * no reason to restart. In development it tells by which sources and migrations, as make wait and make status ask. `/readyz` runs the
  * check; it logs when the answer changes and each reason once, not at each probe.
  */
 export function createHealth({ logger, check = async () => {}, port }: Options): Health {
@@ -55,7 +56,8 @@ export function createHealth({ logger, check = async () => {}, port }: Options):
 
   const router = Router();
   router.get('/livez', (_req, res) => {
-    res.json({ status: 'up', ...globalThis.__startedFrom });
+    const sources = globalThis.__sources;
+    res.json({ status: 'up', ...(sources && { sources, migrations: readMigrated() }) });
   });
   router.get('/readyz', async (_req, res) => {
     const fault = await findFault();
@@ -75,6 +77,11 @@ export function createHealth({ logger, check = async () => {}, port }: Options):
       return stopping;
     },
   };
+}
+
+/** Of a container in development, which migrations it has applied (../migrated.cjs). */
+function readMigrated(): string | undefined {
+  return existsSync('.migrated') ? readFileSync('.migrated', 'utf8') : undefined;
 }
 
 /** A sentence for a log. Node puts failed connections to several addresses into one AggregateError without a message. */
