@@ -30,7 +30,7 @@ export async function lookAt(name: string, port: number, mode: Mode, signal?: Ab
   if (live instanceof Silence)
     return { ...UNKNOWN, state: 'not ready', reason: 'it does not answer, though it listens' };
   if (live instanceof Error) return { ...UNKNOWN, state: 'starting', reason: 'it does not answer' };
-  const { status, reason, error, sources, migrations } = parseObject(live.body);
+  const { status, reason, error, sources, migrated } = parseObject(live.body);
   if (tellsSources(name) && !status)
     return { ...UNKNOWN, state: 'starting', reason: 'what answers in its place is another program' };
   const runsSources = isCurrent(name, sources);
@@ -45,7 +45,7 @@ export async function lookAt(name: string, port: number, mode: Mode, signal?: Ab
       isFinal,
     };
   }
-  const unmigrated = findUnmigrated(name, mode === 'host' ? findMigrated(name) : { hash: migrations, failed: false });
+  const unmigrated = findUnmigrated(name, mode === 'host' ? findMigrated(name) : migrated);
   if (unmigrated) return { ...unmigrated, state: 'not ready', error: null, current: runsSources };
   const fault = await findUnreadiness(port, signal);
   const state = fault ? (fault.answered ? 'not ready' : 'starting') : 'ready';

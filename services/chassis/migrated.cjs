@@ -1,6 +1,6 @@
 /**
- * Keeps in a container of development, in the service's folder, which migrations its database has:
- *   node migrated.cjs npm run migrate   notes those that are there now, if that command succeeds
+ * Keeps in a container of development, in the service's folder, what became of its migrations; `/livez` tells it:
+ *   node migrated.cjs npm run migrate   notes whether that command has applied those that are there now
  */
 const { spawnSync } = require('node:child_process');
 const { existsSync, writeFileSync } = require('node:fs');
@@ -8,14 +8,16 @@ const { hashMigrations } = require('./sources.cjs');
 
 const FILE = '.migrated';
 
+const note = (hash, failed) => writeFileSync(FILE, JSON.stringify({ hash, failed }));
+
 /** Those that the container came with: it is started when they are applied. */
-exports.noteFirst = () => existsSync(FILE) || writeFileSync(FILE, hashMigrations('.'));
+exports.noteFirst = () => existsSync(FILE) || note(hashMigrations('.'), false);
 
 function run([program, ...args]) {
   // Before they are read: those that change meanwhile are to be applied again.
   const hash = hashMigrations('.');
   const { status } = spawnSync(program, args, { stdio: 'inherit' });
-  if (status === 0) writeFileSync(FILE, hash);
+  note(hash, status !== 0);
   process.exitCode = status ?? 1;
 }
 

@@ -39,9 +39,9 @@ describe('make status and make wait', () => {
   });
 
   const sources = (): string => hashSources(`${machine.root}/services/gateway`) ?? '';
-  const migrations = (): string => hashMigrations(`${machine.root}/services/gateway`);
+  const migrated = () => ({ hash: hashMigrations(`${machine.root}/services/gateway`), failed: false });
   /** What a service says of itself in development. */
-  const up = () => ({ status: 'up', sources: sources(), migrations: migrations() });
+  const up = () => ({ status: 'up', sources: sources(), migrated: migrated() });
 
   async function serve(answers: Answers): Promise<void> {
     const server: Server = createServer((req, res) => {
@@ -159,14 +159,14 @@ describe('make status and make wait', () => {
       const reason = 'its migrations are not applied';
       expect((await status()).services).to.deep.equal([gateway({ state: 'not ready', reason, current: true })]);
       expect(await wait()).to.include({ code: 17 });
-      await machine.startHostMode({ gateway: { hash: migrations(), failed: false } });
+      await machine.startHostMode({ gateway: migrated() });
       expect((await wait()).code).to.equal(0);
     });
 
     it('tell of migrations that failed, at once', async () => {
       await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
       machine.write('services/gateway/migrations/1_one.sql', 'select;');
-      await machine.startHostMode({ gateway: { hash: migrations(), failed: true } });
+      await machine.startHostMode({ gateway: { ...migrated(), failed: true } });
       const msg = 'migration of gateway failed: migrations/1_one.sql:1: syntax error';
       const time = new Date().toISOString();
       machine.write('.stand/logs/gateway.log', `${time} ${JSON.stringify({ level: 'fatal', time, msg })}\n`);
@@ -282,6 +282,9 @@ describe('make status and make wait', () => {
       machine.write('services/gateway/seed.sql', 'select 1;');
       const reason = 'its migrations are not applied';
       expect((await status()).services[0]).to.include({ state: 'not ready', reason, current: true });
+      await service?.close();
+      await serve({ '/livez': [200, { ...up(), migrated: { ...migrated(), failed: true } }] });
+      expect(await wait()).to.deep.equal({ output: '✗ gateway its migrations failed\n', code: 18 });
     });
 
     it('take what has no Deployment for switched off', async () => {

@@ -57,7 +57,7 @@ export function createHealth({ logger, check = async () => {}, port }: Options):
   const router = Router();
   router.get('/livez', (_req, res) => {
     const sources = globalThis.__sources;
-    res.json({ status: 'up', ...(sources && { sources, migrations: readMigrated() }) });
+    res.json({ status: 'up', ...(sources && { sources, migrated: readMigrated() }) });
   });
   router.get('/readyz', async (_req, res) => {
     const fault = await findFault();
@@ -79,9 +79,9 @@ export function createHealth({ logger, check = async () => {}, port }: Options):
   };
 }
 
-/** Of a container in development, which migrations it has applied (../migrated.cjs). */
-function readMigrated(): string | undefined {
-  return existsSync('.migrated') ? readFileSync('.migrated', 'utf8') : undefined;
+/** What a container in development has noted of its migrations (../migrated.cjs). */
+function readMigrated(): unknown {
+  return existsSync('.migrated') ? JSON.parse(readFileSync('.migrated', 'utf8')) : undefined;
 }
 
 /** A sentence for a log. Node puts failed connections to several addresses into one AggregateError without a message. */
