@@ -187,15 +187,13 @@ describe('the stand, in the cluster', function () {
     expect(await podUid('store')).to.equal(uid);
   });
 
-  it('applies a new migration in the running pod', async () => {
+  it('applies a new migration in the running pod, for which make wait waits', async () => {
     const uid = await podUid('store');
     const file = 'services/store/migrations/9999_saved.sql';
     writeFileSync(file, "COMMENT ON TABLE store.items IS 'saved';\n");
     try {
-      await eventually(
-        'the migration is applied',
-        async () => (await sql("SELECT obj_description('store.items'::regclass)")) === 'saved',
-      );
+      await capture('make', ['wait', 'SERVICE=store']);
+      expect(await sql("SELECT obj_description('store.items'::regclass)")).to.equal('saved');
     } finally {
       // The row before the file: one that was applied may not be missing.
       await sql("DELETE FROM store.migrations WHERE name = '9999_saved'");

@@ -71,6 +71,23 @@ describe('host mode, asked', function () {
     expect(said).to.contain('✓ Ready, by the sources as they are: front, store\n');
   });
 
+  it('has make wait wait for a new migration, and end with one that fails', async () => {
+    const added = "select pg_sleep(0.5);\ninsert into store.items (name) values ('added');\n";
+    fixture.copy.write('services/store/migrations/0002_added.sql', added);
+    expect((await run('wait', { SERVICE: 'store' })).code).to.equal(0);
+    expect((await ask(fixture.ports.store, '/')).text).to.contain('added');
+    const broken = 'services/store/migrations/0003_broken.sql';
+    fixture.copy.write(broken, 'select nothing;\n');
+    const { code, said } = await run('wait', { SERVICE: 'store' });
+    expect(said).to.match(/✗ store its migrations failed\n.* FATAL .* migrations\/0003_broken.sql:1: column "nothing" /);
+    expect(code).to.equal(18);
+    const [, store] = (await status()).services;
+    expect(store).to.include({ state: 'not ready', reason: 'its migrations failed' });
+    expect(store?.error?.at).to.equal(`${broken}:1`);
+    fixture.copy.remove(broken);
+    expect((await run('wait')).code).to.equal(0);
+  });
+
   it('tells all that is known of what is ready', async () => {
     const { ports } = fixture;
     const { services, database, code, ...rest } = await status();
@@ -152,10 +169,10 @@ describe('host mode, asked', function () {
   });
 
   it('knows that other sources run than those on disk', async () => {
-    // nodemon has read its settings, and restarts nothing for such a file.
+    // nodemon has read its settings, and watches no more than they said.
     const settings = 'services/front/nodemon.json';
-    fixture.copy.write(settings, fixture.copy.read(settings).replace('"ts,', '"ts,md,'));
-    fixture.copy.write('services/front/src/notes.md', 'new');
+    const before = fixture.copy.read(settings);
+    fixture.copy.write(settings, before.replace('"src"', '"src", "../store/src"'));
     const { services, code } = await status();
     expect(services.map(({ state, current }) => [state, current])).to.deep.equal([
       ['ready', false],
@@ -165,7 +182,7 @@ describe('host mode, asked', function () {
     const { said, code: waited } = await run('wait', { TIMEOUT: '1' });
     expect(said).to.contain('✗ Not ready after 1 s:\n  front: it runs, or has failed by, other sources');
     expect(waited).to.equal(17);
-    fixture.copy.remove('services/front/src/notes.md');
+    fixture.copy.write(settings, before);
     expect((await run('wait')).code).to.equal(0);
   });
 
