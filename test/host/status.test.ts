@@ -79,7 +79,9 @@ describe('host mode, asked', function () {
     const broken = 'services/store/migrations/0003_broken.sql';
     fixture.copy.write(broken, 'select nothing;\n');
     const { code, said } = await run('wait', { SERVICE: 'store' });
-    expect(said).to.match(/✗ store its migrations failed\n.* FATAL .* migrations\/0003_broken.sql:1: column "nothing" /);
+    expect(said).to.match(
+      /✗ store its migrations failed\n.* FATAL .* migrations\/0003_broken.sql:1: column "nothing" /,
+    );
     expect(code).to.equal(18);
     const [, store] = (await status()).services;
     expect(store).to.include({ state: 'not ready', reason: 'its migrations failed' });
