@@ -99,7 +99,9 @@ export function forgetRun(): void {
 function readNote(): Note | undefined {
   try {
     const note = JSON.parse(readFileSync(NOTE, 'utf8'));
-    return note.host && note.since && note.services && note.migrated && note.ports && note.groups ? note : undefined;
+    const isNote = note.host && note.services && note.ports && note.groups;
+    // Of an earlier version, which may still run after git pull, a note has neither.
+    return isNote ? { since: 0, migrated: {}, ...note } : undefined;
   } catch {
     return undefined;
   }
