@@ -12,7 +12,8 @@ const WIDTH = 10;
 
 /** What host mode itself has to say; of several lines, those below the first are indented in its record, as its own. */
 export function announce(text: string): void {
-  console.log(styleText(text.startsWith('✗') ? ['bold', 'red'] : 'bold', text, { stream: process.stdout }));
+  const style = (format: 'bold' | 'red', words: string): string => styleText(format, words, { stream: process.stdout });
+  console.log(style('bold', text.startsWith('✗') ? style('red', text) : text));
   const [first = '', ...below] = text.split('\n').filter(Boolean);
   for (const line of [first, ...below.map((it) => it.replace(/^(?! )/, '  '))]) record(HOST_MODE, line);
 }
