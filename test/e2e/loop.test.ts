@@ -36,8 +36,11 @@ describe('the stand, in the cluster', function () {
   let tilt: Tilt | undefined;
 
   inFixture();
-  afterEach(function () {
-    if (this.currentTest?.isFailed() && tilt) console.log(tilt.output.split('\n').slice(-60).join('\n'));
+  afterEach(async function () {
+    if (!this.currentTest?.isFailed()) return;
+    if (tilt) console.log(tilt.output.split('\n').slice(-60).join('\n'));
+    for (const what of ['pods', 'events']) console.log(await inStand('get', what).catch(String));
+    console.log((await ask('make', '--silent', 'status')).stdout);
   });
   after(() => tilt?.stop());
 
