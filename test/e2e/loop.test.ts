@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
 import { helm, kubectl } from '../../scripts/cluster/commands.ts';
@@ -22,6 +23,11 @@ const STORE = 'http://localhost:8081';
 const SNAPSHOT = resolve('dist/tilt-snapshot.json');
 /** The images of all services are built anew when the lockfile changes. */
 const BUILDS_MS = 600_000;
+/**
+ * CoreDNS goes on naming the addresses of Services that are gone for so long, to new pods as well. What is sent there
+ * leaves the cluster, and whoever answers outside keeps front's connection.
+ */
+const DNS_MS = 30_000;
 const SAVES = 20;
 const REQUESTS = 500;
 
@@ -254,6 +260,7 @@ describe('the stand, in the cluster', function () {
     await tilt?.stop();
     await capture('make', ['down']);
     expect(await inStand('get', 'deployments', '--output', 'name')).to.equal('');
+    await sleep(DNS_MS);
     await tiltCi();
     expect(await eventually('front answers', keptItems)).to.deep.equal(before);
   });
