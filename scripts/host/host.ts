@@ -166,8 +166,9 @@ class HostMode {
     }
   }
 
-  /** Undefined when they succeeded, or one sentence. */
+  /** Undefined when they succeeded, or there are none to run; else one sentence. */
   async #migrate(definition: Definition): Promise<string | undefined> {
+    if (definition.migrateCommand.length === 0) return undefined;
     // Before they are read: those that change meanwhile are to be applied again.
     const hash = hashMigrations(definition.folder);
     const fault = await migrate(definition, this.#signal);

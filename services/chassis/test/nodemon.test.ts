@@ -179,6 +179,11 @@ throw new Error('no configuration');`);
     await serves('mended');
   });
 
+  it('begins a line when it starts again', async () => {
+    await until(() => /unfinished./s.test(output));
+    expect(output).to.match(/unfinished\n/);
+  });
+
   it('says in a line of its own how it has ended, where that is not told', () => {
     const [line = ''] = /(?<=unfinished\n)\{"level":"fatal".*/.exec(output) ?? [];
     expect(JSON.parse(line)).to.include({ service: 'one', msg: 'has ended, exit code 3' });
@@ -193,16 +198,18 @@ throw new Error('no configuration');`);
     save(source('ended').replace("'/loop'", "'/other'"));
     expect((await looping).text).to.equal('ended 0');
     expect(output).to.contain('"msg":"killed, as it had not ended within 5 s: a loop without end?"');
+    save(source('mended'));
+    await serves('mended');
   });
 
   it('takes a body larger than it keeps', async () => {
     const answer = await send(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'x'.repeat(1_000_000) });
-    expect(answer.text).to.equal('ended 1000000');
+    expect(answer.text).to.equal('mended 1000000');
   });
 
   it('answers a client that sends no more', async () => {
     const { text: answer } = await sendRaw(port, 'GET / HTTP/1.0\r\n\r\n');
-    expect(answer).to.match(/ended 0$/);
+    expect(answer).to.match(/mended 0$/);
   });
 
   it('asks again what may be repeated, and nothing else, when the service has left', async () => {
