@@ -23,7 +23,7 @@ hostssl all all all scram-sha-256
 `;
 
 /** Of the container, and in the certificate. */
-const server = (): string => `${readNames().name}-managed-postgres`;
+const server = (): string => `${readNames().cluster}-managed-postgres`;
 
 const docker = (...args: string[]): Promise<string> => capture('docker', args);
 const newPassword = (): string => randomBytes(16).toString('hex');

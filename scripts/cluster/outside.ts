@@ -12,7 +12,7 @@ interface Service {
 }
 
 /**
- * As many ports on localhost that lead to NodePorts which nothing in the cluster has.
+ * As many of the ports that services may have whose NodePorts nothing in the cluster has.
  * @throws {Fault} when there are too few
  */
 export async function freePorts(count: number): Promise<number[]> {

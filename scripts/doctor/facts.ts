@@ -1,10 +1,12 @@
 /** What make doctor looks at on this machine. It changes nothing. */
 import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { findReachFault } from '../cluster/reach.ts';
 import { argument, listArgument } from '../facts/arguments.ts';
 import { type Choice, chooseMode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
-import { databasePort, TILT_PORT } from '../facts/ports.ts';
+import { databasePort, hostPort, localPort, servicePorts, tiltPort } from '../facts/ports.ts';
+import { readSlots } from '../facts/slot.ts';
 import { loadValues } from '../facts/values.ts';
 import { findHostMode } from '../host/state.ts';
 import { ask } from '../machine/command.ts';
@@ -17,7 +19,8 @@ export async function gatherFacts(): Promise<Facts> {
   const [engine, tools, kube, containers] = await Promise.all([findEngine(), findTools(), askKube(), findContainers()]);
   const settings = readSettings(engine);
   const host = findHostMode();
-  const ofCluster = [...containers.flatMap(({ ports }) => ports), ...(isOwnTilt() ? [TILT_PORT] : [])];
+  const isUp = containers.some(({ name, state }) => name === readNames().node && state === 'running');
+  const ofCluster = [...containers.flatMap(({ ports }) => ports), ...(isOwnTilt() ? [tiltPort()] : [])];
   return {
     node: process.versions.node,
     ...settings.choice,
@@ -28,8 +31,10 @@ export async function gatherFacts(): Promise<Facts> {
     inotify: readInotify(),
     ports: await findPorts(settings.ports, ofCluster, host?.ports ?? []),
     hostModeProcess: host?.pid,
+    slots: readSlots(),
     kube,
     containers,
+    reachFault: isUp ? await findReachFault(localPort(servicePorts()[0] ?? 0)) : undefined,
   };
 }
 
@@ -40,7 +45,7 @@ function readSettings(engine: Engine): { choice: Choice; ports: number[]; fault?
     choice = chooseMode(argument('MODE'), engine);
     const { services } = loadValues(argument('ENV') || 'local', listArgument('SERVICES'));
     const enabled = Object.values(services).filter((service) => service.enabled);
-    return { choice, ports: enabled.map(({ port }) => port) };
+    return { choice, ports: enabled.map(({ port }) => hostPort(port)) };
   } catch (error) {
     return { choice, ports: [], fault: (error as Error).message };
   }
@@ -61,20 +66,22 @@ function readInotify(): Facts['inotify'] {
 
 /** Where the system tells who listens there. */
 function isOwnTilt(): boolean {
-  return findListeners(TILT_PORT).some(({ command }) => command.includes(` --context ${readNames().context} `));
+  return findListeners(tiltPort()).some(({ command }) => command.includes(` --context ${readNames().context} `));
 }
 
 function findPorts(ofServices: number[], byCluster: number[], byHost: number[]): Promise<Port[]> {
   const { portMappings, registry } = readNames();
-  const forCluster = [...portMappings.map(({ hostPort }) => hostPort), registry.port, TILT_PORT];
   const forHost = [...ofServices, databasePort()];
+  const forCluster = [...forHost, registry.port, tiltPort()];
+  // What no service has is mapped where it is free.
+  const further = portMappings.map((mapping) => hostPort(mapping.hostPort));
   const holder = async (port: number): Promise<Port['holder']> => {
     if (byCluster.includes(port)) return 'the cluster';
     if (!(await isTaken(port))) return 'nobody';
     return byHost.includes(port) ? 'host mode' : 'another program';
   };
   return Promise.all(
-    [...new Set([...forCluster, ...forHost])].map(async (port) => ({
+    [...new Set([...forCluster, ...further])].map(async (port) => ({
       port,
       neededBy: [
         ...(forCluster.includes(port) ? ['cluster' as const] : []),

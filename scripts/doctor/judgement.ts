@@ -2,8 +2,10 @@
 
 import type { Mode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
+import { DISTANCE, findOwn, type Slot } from '../facts/slot.ts';
 import { type Engine, isEngine } from '../machine/engine.ts';
 import { nodeFits, wantedNode } from '../machine/node.cjs';
+import type { Fault } from '../machine/terminal.ts';
 import { describeTool, type Tool, toolFits } from '../machine/tools.ts';
 
 /** ✗ is in the way of the mode that make dev would choose, ! is not. */
@@ -39,8 +41,12 @@ export interface Facts {
   inotify?: { max_user_instances: number; max_user_watches: number };
   ports: Port[];
   hostModeProcess?: number;
+  /** Those of all clones that have one. */
+  slots: Slot[];
   kube?: { contexts: string[]; current: string };
   containers: Container[];
+  /** Why pods don't reach this machine, where the cluster runs. */
+  reachFault?: Fault;
 }
 
 const GIB = 2 ** 30;
@@ -61,8 +67,10 @@ export function judge(facts: Facts): Finding[] {
     ...facts.tools.map((tool) => judgeTool(tool, mode)),
     ...judgeInotify(facts.inotify),
     ...judgePorts(facts.ports, mode),
+    judgeSlot(facts.slots),
     ...judgeContext(facts),
     ...judgeContainers(facts),
+    ...judgeReach(facts),
     judgeMode(facts),
   ];
 }
@@ -151,6 +159,15 @@ export function judgePorts(ports: Port[], mode: Mode): Finding[] {
   ];
 }
 
+function judgeSlot(slots: Slot[]): Finding {
+  const { slot, context } = readNames();
+  const others = slots.filter(({ number }) => number !== findOwn(slots)?.number);
+  const holders = others.map(({ number, root }) => `${number} is that of ${root}`);
+  return good(
+    [`slot ${slot}, with ports ${DISTANCE * slot} higher than slot 0's and cluster ${context}`, ...holders].join('; '),
+  );
+}
+
 /** [1, 2, 3, 5] → "1-3, 5" */
 export function ranges(numbers: number[]): string {
   const sorted = [...numbers].sort((a, b) => a - b);
@@ -181,6 +198,10 @@ function judgeContainers({ engine, containers }: Facts): Finding[] {
     return warning(`${what} ${name} is ${state}`, 'make cluster, or make dev, which does it too');
   });
 }
+
+/** What make dev LOCAL= stands on. */
+const judgeReach = ({ reachFault }: Facts): Finding[] =>
+  reachFault ? [warning(`${reachFault.message}, so make dev LOCAL=… can't work`, reachFault.remedy ?? '')] : [];
 
 function judgeMode({ settingsFault, mode, reason, hostModeProcess }: Facts): Finding {
   if (settingsFault) return fault(settingsFault, 'make help lists the arguments');

@@ -3,9 +3,24 @@
  * they are taken out of the environment, where children would take such names as ENV or DEBUG for theirs.
  */
 const NAMES = [
-  ...['ENV', 'SERVICES', 'MODE', 'YES', 'DEBUG', 'NAME', 'DATABASE', 'VERSION', 'REGISTRY', 'PLATFORM'],
+  ...['ENV', 'SERVICES', 'MODE', 'YES', 'DEBUG', 'NAME', 'DATABASE', 'DB', 'VERSION', 'REGISTRY', 'PLATFORM'],
   ...['CONTEXT', 'NAMESPACE', 'RELEASE', 'VALUES', 'TIMEOUT', 'KEEP_SHOP', 'KEEP', 'MINUTES'],
-  ...['SERVICE', 'JSON', 'REQUEST', 'TRACE', 'LEVEL', 'SINCE', 'FOLLOW', 'TRACES'],
+  ...[
+    'SERVICE',
+    'JSON',
+    'REQUEST',
+    'TRACE',
+    'LEVEL',
+    'SINCE',
+    'FOLLOW',
+    'TRACES',
+    'TESTS',
+    'LOCAL',
+    'BASE',
+    'SLOT',
+    'EDIT',
+  ],
+  ...['FROM', 'TO', 'DELAY', 'REFUSE', 'ANSWER', 'CUT', 'CLEAR'],
 ] as const;
 export type ArgumentName = (typeof NAMES)[number];
 
@@ -18,9 +33,12 @@ export const argument = (name: ArgumentName): string => given[name]?.trim() ?? '
 /** A list, such as SERVICES="web payments"; each once. */
 export const listArgument = (name: ArgumentName): string[] => [...new Set(argument(name).split(/\s+/).filter(Boolean))];
 
-/** A switch such as DEBUG=1. @throws with a sentence when it is anything but 1, 0 or nothing */
-export function flagArgument(name: ArgumentName): boolean {
+/**
+ * A switch such as TRACES=1; `otherwise` is what nothing means.
+ * @throws with a sentence when it is anything but 1, 0 or nothing
+ */
+export function flagArgument(name: ArgumentName, otherwise = false): boolean {
   const value = argument(name);
-  if (!['', '0', '1'].includes(value)) throw new Error(`${name} is 1 or nothing, not ${value}`);
-  return value === '1';
+  if (!['', '0', '1'].includes(value)) throw new Error(`${name} is ${otherwise ? 0 : 1} or nothing, not ${value}`);
+  return value === '' ? otherwise : value === '1';
 }

@@ -22,6 +22,16 @@ export function onChange(paths: string[], signal: AbortSignal, react: () => unkn
   signal.addEventListener('abort', () => void watcher.close(), { once: true });
 }
 
+/** What `read` makes of changed values; undefined when they can't be taken up, and one line says why. */
+export function readChanged<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    announce(`✗ The changed values are not taken up: ${reason}`);
+  }
+}
+
 /** As after git pull; npm install itself leaves both files new. */
 export function askForInstall(signal: AbortSignal): void {
   onChange([LOCKFILE], signal, () => {

@@ -4,13 +4,17 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { hashMigrations, MIGRATIONS } from '../../services/chassis/sources.cjs';
-import { databasePort, inspectorPort } from '../facts/ports.ts';
-import { loadValues, type Values, valuesFiles } from '../facts/values.ts';
+import { makeDatabase } from '../database/branches.ts';
+import { connectionsOf } from '../database/local.ts';
+import { noteDatabasePerBranch } from '../facts/branch.ts';
+import { databasePort, otherSlot } from '../facts/ports.ts';
+import { checkSchema } from '../facts/schema.ts';
+import { isOfBranch, loadValues, sourcesOf, type Values } from '../facts/values.ts';
 import { describeListener, isTaken } from '../machine/ports.ts';
 import { Fault } from '../machine/terminal.ts';
-import { askForInstall, onChange } from './changes.ts';
+import { askForInstall, onChange, readChanged } from './changes.ts';
 import { Database } from './database.ts';
-import { findJaeger, JAEGER_PORTS, Jaeger, TRACING } from './jaeger.ts';
+import { findJaeger, Jaeger, jaegerPorts, jaegerTracing } from './jaeger.ts';
 import { migrate } from './migrations.ts';
 import { announce, onReaderGone } from './output.ts';
 import { Service } from './service.ts';
@@ -22,7 +26,7 @@ export interface HostOptions {
   environment: string;
   /** Only these; empty for those that the values enable. */
   services: string[];
-  /** A debugger's port for each. */
+  /** With a debugger's port for each. */
   debug: boolean;
   /** With Jaeger, where this machine has it. */
   traces: boolean;
@@ -35,6 +39,7 @@ export interface HostOptions {
 export async function runHostMode(wanted: HostOptions): Promise<void> {
   refuseOthersState();
   refuseSecondRun();
+  noteDatabasePerBranch();
   const options = { ...wanted, traces: wanted.traces && findJaeger() };
   const values = loadHostValues(options);
   await endLeftovers();
@@ -42,11 +47,12 @@ export async function runHostMode(wanted: HostOptions): Promise<void> {
   await new HostMode(options, values).run();
 }
 
-/** @throws {Fault} for an environment whose database is elsewhere */
+/** @throws with a sentence for values that the schema refuses, or an environment whose database is elsewhere */
 function loadHostValues({ environment, services, traces }: HostOptions): Values {
   const values = loadValues(environment, services);
+  checkSchema(values);
   if (values.postgresql.enabled && values.postgresql.auth.password)
-    return traces ? { ...values, tracing: TRACING } : values;
+    return traces ? { ...values, tracing: jaegerTracing() } : values;
   throw new Fault(
     `ENV=${environment} does not run in host mode: its database is a managed one, elsewhere`,
     `make dev MODE=host runs values-local.yaml; ENV=${environment} takes the cluster: make dev MODE=cluster`,
@@ -54,11 +60,13 @@ function loadHostValues({ environment, services, traces }: HostOptions): Values 
 }
 
 /** PostgreSQL's is startPostgres's to judge: what a killed run has left may hold it. @throws {Fault} naming the first taken one */
-async function refuseTakenPorts(definitions: Definition[], { debug, traces }: HostOptions): Promise<void> {
-  const ofServices = definitions.flatMap(({ port }) => (debug ? [port, inspectorPort(port)] : [port]));
-  for (const port of [...ofServices, ...(traces ? JAEGER_PORTS : [])])
+async function refuseTakenPorts(definitions: Definition[], { traces }: HostOptions): Promise<void> {
+  for (const port of [...definitions.map(({ port }) => port), ...(traces ? jaegerPorts() : [])])
     if (await isTaken(port))
-      throw new Fault(`Port ${port} is taken by ${describeListener(port)}`, 'End it, then make dev again.');
+      throw new Fault(
+        `Port ${port} is taken by ${describeListener(port)}`,
+        `End it, then make dev again; or take other ports: ${otherSlot()}`,
+      );
 }
 
 class HostMode {
@@ -116,6 +124,7 @@ class HostMode {
     this.#note();
     this.#jaeger?.start();
     await this.#database.start();
+    await this.#makeDatabase(this.#values);
     const definitions = this.#definitions();
     for (const definition of definitions) {
       const fault = await this.#migrate(definition);
@@ -124,7 +133,7 @@ class HostMode {
     this.#signal.throwIfAborted();
     for (const definition of definitions) this.#startService(definition);
     this.#watch();
-    onChange(this.#valuesFiles(), this.#signal, () => {
+    onChange(sourcesOf(this.#options.environment), this.#signal, () => {
       this.#takingUp = this.#takingUp.then(() => this.#takeUpValues());
     });
     askForInstall(this.#signal);
@@ -134,8 +143,11 @@ class HostMode {
     return defineServices(this.#values, this.#options.debug);
   }
 
-  #valuesFiles(): string[] {
-    return valuesFiles(this.#options.environment);
+  /** That of the branch (DB=branch), where it is to be used for the first time. */
+  async #makeDatabase(values: Values): Promise<void> {
+    const { auth, database } = values.postgresql;
+    if (await makeDatabase(connectionsOf(values), values))
+      announce(`✓ The services' database is ${database}, made as a copy of ${auth.database}`);
   }
 
   #startService(definition: Definition): void {
@@ -149,7 +161,7 @@ class HostMode {
     const line = (name: string, address: string): string => `  ${name.padEnd(12)} ${address}`;
     const services = this.#definitions().map(({ name, port }) => line(name, `http://localhost:${port}`));
     const database = line('postgresql', `localhost:${databasePort()}`);
-    const traces = this.#jaeger ? [line('jaeger', TRACING.url)] : [];
+    const traces = this.#jaeger ? [line('jaeger', jaegerTracing().url)] : [];
     announce(
       ['', '✓ Ready. Every save is served at once; Ctrl-C stops.', ...services, database, ...traces, ''].join('\n'),
     );
@@ -178,6 +190,8 @@ class HostMode {
   }
 
   async #migrateAgain(definition: Definition): Promise<void> {
+    // Or they are another branch's, whose database is about to be taken up with the values.
+    if (!isOfBranch(this.#values)) return;
     const fault = await this.#migrate(definition);
     if (fault) announce(`✗ ${fault}; they run again at the next save`);
     else if (!this.#signal.aborted) announce(`✓ The migrations of ${definition.name} are applied`);
@@ -187,6 +201,7 @@ class HostMode {
   async #takeUpValues(): Promise<void> {
     const values = this.#readValues();
     if (!values) return;
+    await this.#makeDatabase(values).catch(({ message }) => announce(`✗ ${message}`));
     this.#values = values;
     const wanted = this.#definitions();
     const isCurrent = (service: Service): boolean => wanted.some((definition) => service.isAs(definition));
@@ -194,9 +209,11 @@ class HostMode {
     for (const { definition } of outdated) this.#services.delete(definition.name);
     await Promise.all(outdated.map((service) => service.end()));
     const missing = wanted.filter(({ name }) => !this.#services.has(name));
-    for (const definition of missing) {
-      if (definition.migrateCommand.length > 0) await this.#migrateAgain(definition);
-      if (!this.#signal.aborted) this.#startService(definition);
+    for (const definition of wanted) {
+      const isMissing = missing.includes(definition);
+      if (definition.migrateCommand.length > 0 && (isMissing || this.#isBehind(definition)))
+        await this.#migrateAgain(definition);
+      if (isMissing && !this.#signal.aborted) this.#startService(definition);
     }
     this.#watch();
     this.#note();
@@ -204,16 +221,16 @@ class HostMode {
     if (names.length > 0) announce(`✓ Changed values taken up: ${names.join(', ')}`);
   }
 
+  /** Its migrations were put off, as in a rebase. */
+  #isBehind({ name, folder }: Definition): boolean {
+    return this.#migrated.get(name)?.hash !== hashMigrations(folder);
+  }
+
   /** Undefined when they can't be taken up; one line says why. */
   #readValues(): Values | undefined {
-    try {
-      const values = loadHostValues(this.#options);
-      if (isDeepStrictEqual(values.postgresql.auth, this.#values.postgresql.auth)) return values;
-      announce('! postgresql.auth has changed: Ctrl-C, then make dev takes it up');
-    } catch (error) {
-      const [reason] = (error as Error).message.split('\n');
-      announce(`✗ The changed values are not taken up: ${reason}`);
-    }
+    const values = readChanged(() => loadHostValues(this.#options));
+    if (!values || isDeepStrictEqual(values.postgresql.auth, this.#values.postgresql.auth)) return values;
+    announce('! postgresql.auth has changed: Ctrl-C, then make dev takes it up');
   }
 
   #note(): void {
@@ -224,7 +241,7 @@ class HostMode {
       since: this.#since,
       services: definitions.map(({ name }) => name),
       migrated: Object.fromEntries(this.#migrated),
-      ports: [databasePort(), ...definitions.map(({ port }) => port), ...(this.#jaeger ? JAEGER_PORTS : [])],
+      ports: [databasePort(), ...definitions.map(({ port }) => port), ...(this.#jaeger ? jaegerPorts() : [])],
       groups: started.flatMap((one) => one?.group ?? []),
     });
   }

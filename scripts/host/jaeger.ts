@@ -2,7 +2,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TRACES_PORT } from '../facts/ports.ts';
+import { otlpPort, tracesPort } from '../facts/ports.ts';
 import { CHART } from '../facts/values.ts';
 import { which } from '../machine/command.ts';
 import { serviceEnvironment } from '../machine/environment.ts';
@@ -10,15 +10,17 @@ import { endGroup } from '../machine/processes.ts';
 import { announce } from './output.ts';
 import { STATE } from './state.ts';
 
-const OTLP_PORT = 4318;
 const LOG = `${STATE}/jaeger.log`;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
-export const JAEGER_PORTS = [TRACES_PORT, OTLP_PORT];
+export const jaegerPorts = (): number[] => [tracesPort(), otlpPort()];
 
 /** What the values say where it runs. */
-export const TRACING = { endpoint: `http://127.0.0.1:${OTLP_PORT}`, url: `http://localhost:${TRACES_PORT}` };
+export const jaegerTracing = () => ({
+  endpoint: `http://127.0.0.1:${otlpPort()}`,
+  url: `http://localhost:${tracesPort()}`,
+});
 
 /** The same as in the cluster, as Jaeger's argument. */
 export const jaegerConfig = (): string => `--config=yaml:${readFileSync(`${CHART}/jaeger.yaml`, 'utf8')}`;
@@ -49,7 +51,11 @@ export class Jaeger {
   start(): void {
     const log = openSync(LOG, 'a');
     // It would trace itself, and send that nowhere.
-    const env = serviceEnvironment({ OTEL_TRACES_SAMPLER: 'always_off' });
+    const env = serviceEnvironment({
+      OTEL_TRACES_SAMPLER: 'always_off',
+      JAEGER_OTLP_PORT: String(otlpPort()),
+      JAEGER_PAGE_PORT: String(tracesPort()),
+    });
     const options: SpawnOptions = { env, detached: true, stdio: ['ignore', log, log] };
     this.#process = spawn('jaeger', [jaegerConfig()], options);
     closeSync(log);

@@ -18,6 +18,13 @@ export function announce(text: string): void {
   for (const line of [first, ...below.map((it) => it.replace(/^(?! )/, '  '))]) record(HOST_MODE, line);
 }
 
+let hasLabels = true;
+
+/** For one service alone, whose name is shown elsewhere. */
+export function withoutLabels(): void {
+  hasLabels = false;
+}
+
 /** Each label in the next colour; where no terminal shows it, in none. */
 const labels = new Map<string, string>();
 
@@ -33,7 +40,7 @@ export function printLines(name: string, streams: (Readable | null)[], keep: (li
   for (const input of streams) {
     if (!input) continue;
     eachLine(input, (line) => {
-      console.log(`${labelOf(name)} ${line}`);
+      console.log(hasLabels ? `${labelOf(name)} ${line}` : line);
       record(name, line);
       keep(line);
     });

@@ -50,6 +50,8 @@ export interface PostgresOptions {
   database: string;
   /** More of the postgres command's flags, such as `-c fsync=off`. */
   flags?: string[];
+  /** More of initdb's, such as `--no-sync`. */
+  initdbFlags?: string[];
   /** Ends a start that is under way, which then rejects. */
   signal?: AbortSignal;
 }
@@ -116,7 +118,7 @@ async function findBinaries(): Promise<{ initdb: string; postgres: string }> {
 
 /** Beside its place, and moved there when complete: an interrupted run leaves no half folder to stumble over. */
 async function createDataDir(initdb: string, dataDir: string, options: PostgresOptions): Promise<void> {
-  const { user, password, signal } = options;
+  const { user, password, initdbFlags = [], signal } = options;
   const temporary = `${dataDir}.new`;
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { mode: 0o700 });
@@ -125,7 +127,7 @@ async function createDataDir(initdb: string, dataDir: string, options: PostgresO
     writeFileSync(passwordFile, password, { mode: 0o600 });
     const args = [`--username=${user}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8'];
     const data = join(temporary, 'data');
-    await runToItsEnd(...asUser(NOBODY, initdb, ['-D', data, ...args, ...LOCALE]), signal);
+    await runToItsEnd(...asUser(NOBODY, initdb, ['-D', data, ...args, ...LOCALE, ...initdbFlags]), signal);
     renameSync(data, dataDir);
   } catch (error) {
     throw new Error(`No database in ${dataDir}: ${explain(String((error as Error).message))}`);

@@ -2,6 +2,7 @@
 import { Fault } from '../machine/terminal.ts';
 import { readEntries, VALUES } from '../services/list.ts';
 import { callersOf, takeOut } from '../services/remove.ts';
+import { rewrite } from './rename.ts';
 
 export const SHOP = ['gateway', 'catalog', 'orders'];
 
@@ -16,6 +17,7 @@ export function checkShopUnneeded(): void {
 
 export function removeShop(): void {
   for (const name of shopServices()) takeOut(name);
+  rewrite('docs/faults.md', (text) => text.replace(/\n## What the shop's users see\n.*$/s, ''));
 }
 
 /** Those of its services that are still there. */

@@ -22,6 +22,12 @@ export async function findEngine(): Promise<Engine> {
 export const hasContainer = async (name: string): Promise<boolean> =>
   (await ask('docker', 'container', 'inspect', name)).ok;
 
+/** Whether Docker says that it has none, rather than nothing. */
+export async function lacksContainer(name: string): Promise<boolean> {
+  const { installed, ok, stderr } = await ask('docker', 'container', 'inspect', name);
+  return !installed || (!ok && /no such container/i.test(stderr));
+}
+
 /** An engine elsewhere maps its ports to another machine's localhost. */
 async function findRemoteness(): Promise<{ fault: string } | undefined> {
   const context = process.env.DOCKER_HOST

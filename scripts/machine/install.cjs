@@ -3,8 +3,8 @@
  * those of node_modules are not those of package-lock.json. Plain JavaScript, because nothing is installed before it.
  */
 const { spawnSync } = require('node:child_process');
-const { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
-const { dirname } = require('node:path');
+const { existsSync, readdirSync, readFileSync, rmSync } = require('node:fs');
+const { takeLock } = require('./lock.cjs');
 const { nodeFits, wantedNode } = require('./node.cjs');
 
 const LOCKFILE = 'package-lock.json';
@@ -73,29 +73,9 @@ function npm(command, ...options) {
 
 /** One make at a time: another one waits until the first is done, or dead. */
 function lock() {
-  mkdirSync(dirname(LOCK), { recursive: true });
-  for (let said = false; !takeLock(); said = true) {
+  for (let said = false; !takeLock(LOCK); said = true) {
     if (!said) console.error('Another make is installing the packages; waiting for it …');
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
-  }
-}
-
-function takeLock() {
-  try {
-    writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (error.code !== 'EEXIST') throw error;
-    if (!isHeld()) rmSync(LOCK, { force: true });
-    return false;
-  }
-}
-
-function isHeld() {
-  try {
-    return process.kill(Number(readFileSync(LOCK, 'utf8')), 0);
-  } catch (error) {
-    return error.code === 'EPERM'; // Another user's process.
   }
 }
 

@@ -22,6 +22,17 @@ export const say = (text: string): void => console.error(text);
 /** Without colour codes where no terminal shows them, or with NO_COLOR. */
 export const bold = (text: string): string => styleText('bold', text, { stream: process.stderr });
 
+/** Each row as a line, with its cells below those of the others. */
+export function align(rows: string[][]): string[] {
+  const widthOf = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widthOf(column)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
 /** Prints a fault as all scripts do. */
 export function complain(error: unknown): void {
   say(`✗ ${error instanceof Error ? error.message : error}`);

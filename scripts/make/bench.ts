@@ -7,6 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { argument } from '../facts/arguments.ts';
 import { readNames } from '../facts/names.ts';
+import { hostPort } from '../facts/ports.ts';
 import { loadValues } from '../facts/values.ts';
 import { ask } from '../machine/command.ts';
 import { Fault, run } from '../machine/terminal.ts';
@@ -27,7 +28,9 @@ run(async () => {
 
 function enabledPorts(): Map<string, number> {
   const { services } = loadValues('local');
-  return new Map(Object.entries(services).flatMap(([name, { enabled, port }]) => (enabled ? [[name, port]] : [])));
+  return new Map(
+    Object.entries(services).flatMap(([name, { enabled, port }]) => (enabled ? [[name, hostPort(port)]] : [])),
+  );
 }
 
 async function chooseService(ports: Map<string, number>): Promise<{ service: string; url: string }> {

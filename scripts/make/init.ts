@@ -1,5 +1,7 @@
 /** make init NAME=acme [KEEP_SHOP=1]: makes this clone a team's own, once. Commits nothing. */
 import { existsSync, renameSync, rmSync } from 'node:fs';
+import { hasSharers } from '../cluster/cluster.ts';
+import { freeSlot } from '../cluster/slots.ts';
 import { argument, flagArgument } from '../facts/arguments.ts';
 import { readNames } from '../facts/names.ts';
 import { DATA, STATE } from '../host/state.ts';
@@ -17,10 +19,12 @@ run(async () => {
   if (!keepShop) checkShopUnneeded();
   if (existsSync(DATA) && !(await confirm(`Delete the data of host mode in ${DATA}?`))) return;
 
-  const { name: before, node, registry } = readNames();
+  const { name: before, cluster, node, registry } = readNames();
   const hasCluster = await hasContainer(node);
+  const isShared = await hasSharers();
   say(`Making this clone ${name} …`);
   makeOwn(name, keepShop);
+  await freeSlot();
   rmSync(DATA, { recursive: true, force: true });
   if (existsSync(STATE)) renameSync(STATE, `.${name}`);
   say(`✓ This clone is ${name}. Nothing is committed yet: git status and git diff show what has changed.`);
@@ -28,7 +32,8 @@ run(async () => {
     say(
       `! The cluster of ${before} is still there, on the ports that ${name} will need. This deletes it, with its data:`,
     );
-    say(`  kind delete cluster --name ${before} && docker rm --force ${registry.name}`);
+    const registryToo = isShared ? '' : ` && docker rm --force ${registry.name}`;
+    say(`  kind delete cluster --name ${cluster}${registryToo}`);
   }
   say('  Next: make test, git add --all && git commit, make dev');
 });

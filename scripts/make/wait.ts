@@ -5,6 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { argument, listArgument } from '../facts/arguments.ts';
+import type { Mode } from '../facts/mode.ts';
+import { hostPort } from '../facts/ports.ts';
 import { Fault, run, say } from '../machine/terminal.ts';
 import { findErrors } from '../status/errors.ts';
 import { type Look, lookAt, tellsSources } from '../status/look.ts';
@@ -33,7 +35,10 @@ run(async () => {
     areCurrent = (await Promise.all(services.map((service) => service.isCurrent()))).every(Boolean);
   }
   if (!areCurrent) throw await explain(running, services, seconds);
-  say(`✓ Ready, by the sources as they are: ${names.join(', ')}`);
+  const released = services.filter(({ isReleased }) => isReleased).map(({ name }) => name);
+  const current = names.filter((name) => !released.includes(name));
+  if (current.length > 0) say(`✓ Ready, by the sources as they are: ${current.join(', ')}`);
+  if (released.length > 0) say(`✓ Ready, as they were released: ${released.join(', ')}`);
 });
 
 function readTimeout(text: string): number {
@@ -47,6 +52,8 @@ class Awaited {
   readonly name: string;
   /** What it still waits for. */
   missing: string | undefined = 'it does not answer';
+  /** make dev EDIT= and ENV=staging run what tells no sources. */
+  isReleased = false;
   readonly #port: number;
   readonly #running: Running;
   readonly #timeout: AbortSignal;
@@ -54,7 +61,7 @@ class Awaited {
 
   constructor(name: string, running: Running, timeout: AbortSignal) {
     this.name = name;
-    this.#port = running.values.services[name]?.port ?? 0;
+    this.#port = hostPort(running.values.services[name]?.port ?? 0);
     this.#running = running;
     this.#timeout = timeout;
     if (!tellsSources(name))
@@ -71,7 +78,8 @@ class Awaited {
     const look = await lookAt(this.name, this.#port, this.#running.mode, this.#timeout);
     if (this.#timeout.aborted) return false;
     if (look.isFinal && look.current) throw await this.#explain(look);
-    this.missing = findMissing(this.name, look);
+    this.isReleased = look.current === null && tellsSources(this.name);
+    this.missing = findMissing(this.name, this.#running.mode, look);
     if (this.missing && this.missing !== this.#said) say(`… ${this.name}: ${this.missing}`);
     this.#said = this.missing ?? '';
     return !this.missing;
@@ -84,10 +92,12 @@ class Awaited {
   }
 }
 
-function findMissing(name: string, { state, reason, current }: Look): string | undefined {
+function findMissing(name: string, mode: Mode, { state, reason, current }: Look): string | undefined {
   if (current === false) return 'it runs, or has failed by, other sources than those on disk';
   if (state !== 'ready') return reason ?? state;
-  return current || !tellsSources(name) ? undefined : 'it does not tell by which sources it runs';
+  return current !== null || !tellsSources(name) || mode === 'cluster'
+    ? undefined
+    : 'it does not tell by which sources it runs';
 }
 
 /** In the cluster the pods know more. */

@@ -59,7 +59,7 @@ export async function holdContest(work: (contest: Contest) => Promise<void>): Pr
 
 export class Contest {
   /** Of the image and the network, and what the containers' names and labels begin with. */
-  readonly #name = `${readNames().name}-load`;
+  readonly #name = `${readNames().cluster}-load`;
   #ended = false;
 
   /** Builds the image and starts all. @throws with Docker's words */

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { packageOf } from '../chart/package.ts';
 import { kubectl } from '../cluster/commands.ts';
 import { freePorts } from '../cluster/outside.ts';
-import { nodePortOf } from '../facts/ports.ts';
+import { hostPort, nodePortOf } from '../facts/ports.ts';
 import { CHART } from '../facts/values.ts';
 import { Fault } from '../machine/terminal.ts';
 import { answers, type Trial } from './trial.ts';
@@ -18,7 +18,7 @@ const PROGRAM = `
 /** Two replicas of it in a trial's namespace; where on localhost they answer. */
 export async function installPlainApp(trial: Trial): Promise<string> {
   const [port = 0] = await freePorts(1);
-  const url = `http://localhost:${port}`;
+  const url = `http://localhost:${hostPort(port)}`;
   const list = { apiVersion: 'v1', kind: 'List', items: [deployment(imageWithExpress(trial)), service(port)] };
   await kubectl(trial.namespace, ['apply', '--filename', '-'], JSON.stringify(list));
   await trial.isRolledOut(PLAIN);

@@ -39,6 +39,24 @@ export async function measureBareApp(): Promise<number[]> {
   }
 }
 
+/** Seconds of `served` after each change of a source, which is as it was in the end. */
+export async function whileSaving(file: string, saves: number, served: () => Promise<void>): Promise<number[]> {
+  const original = readFileSync(file, 'utf8');
+  const seconds: number[] = [];
+  try {
+    for (let save = 1; save <= saves; save++) {
+      const start = performance.now();
+      writeFileSync(file, `${original}// save ${process.pid}-${save}\n`);
+      await served();
+      seconds.push((performance.now() - start) / 1000);
+      await sleep(1000);
+    }
+    return seconds;
+  } finally {
+    writeFileSync(file, original);
+  }
+}
+
 const route = (mark: string): string => `app.get('/bench', (_req, res) => { res.send('${mark}'); });`;
 
 /** From each write of `file` until `base`/bench answers with what was written. */

@@ -7,7 +7,7 @@ import { packageOf } from '../chart/package.ts';
 import { createNamespace, deleteNamespace, helm, kubectl } from '../cluster/commands.ts';
 import { freePorts, thisMachine } from '../cluster/outside.ts';
 import { readNames } from '../facts/names.ts';
-import { nodePortOf } from '../facts/ports.ts';
+import { hostPort, nodePortOf } from '../facts/ports.ts';
 import { CHART, loadValues, type Values } from '../facts/values.ts';
 import { send } from './load.ts';
 
@@ -19,7 +19,7 @@ export class Trial {
   readonly namespace: string;
   readonly version: string;
   readonly #values: Values;
-  /** On localhost, by service. */
+  /** As in the values, by service. */
   readonly #ports: Map<string, number>;
 
   /** Makes the namespace, empty. @throws {Fault} when there are fewer free ports than services */
@@ -56,7 +56,7 @@ export class Trial {
   }
 
   url(service: string): string {
-    return `http://localhost:${this.#ports.get(service)}`;
+    return `http://localhost:${hostPort(this.#ports.get(service) ?? 0)}`;
   }
 
   /** Installs the release and waits until every service answers; `settings` are as in helm's --set. */

@@ -12,6 +12,9 @@ export const chartFile = (name: string): [path: string, text: string] => [
   `{{- include "app.workload" (dict "root" $ "name" "${name}") }}\n`,
 ];
 
+/** On the chassis, in TypeScript. */
+export const isNode = (name: string): boolean => existsSync(`${folder(name)}/package.json`);
+
 /** Where there is something of the service, whole or not. */
 export function findParts(name: string): string[] {
   const folders = [folder(name), chartFolder(name)].filter(existsSync);

@@ -1,10 +1,10 @@
 /**
  * The list of services: their entries in the chart's values files. Edited as text, so that comments and layout stay.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { isMap, isScalar, isSeq, parse, parseDocument, type Scalar, stringify, type YAMLSeq } from 'yaml';
-import { DEFAULTS, environments, valuesFile } from '../facts/values.ts';
+import { DEFAULTS, environments, MINE, valuesFile } from '../facts/values.ts';
 import { Fault } from '../machine/terminal.ts';
 
 export const VALUES = DEFAULTS;
@@ -27,8 +27,8 @@ export function readEntries(file: string): Map<string, Entry> {
   return entriesOf(readFileSync(file, 'utf8'));
 }
 
-/** values.yaml and what each environment changes of it. */
-export const valuesFiles = (): string[] => [VALUES, ...environments().map(valuesFile)];
+/** values.yaml, what each environment changes of it, and what is a developer's own. */
+export const valuesFiles = (): string[] => [VALUES, ...environments().map(valuesFile), MINE].filter(existsSync);
 
 /** Puts an entry at the end of the list. @throws {Fault} when the file's layout is another */
 export function addEntry(file: string, name: string, entry: Entry): void {

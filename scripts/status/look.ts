@@ -6,6 +6,7 @@ import { findUnreadiness } from '../host/readiness.ts';
 import { findMigrated, type Migrated } from '../host/state.ts';
 import { askPort, Silence } from '../machine/http.ts';
 import { parseObject } from '../machine/json.ts';
+import { describeFaults } from './faults.ts';
 
 export interface Look {
   state: 'ready' | 'not ready' | 'starting' | 'does not start';
@@ -30,7 +31,7 @@ export async function lookAt(name: string, port: number, mode: Mode, signal?: Ab
   if (live instanceof Silence)
     return { ...UNKNOWN, state: 'not ready', reason: 'it does not answer, though it listens' };
   if (live instanceof Error) return { ...UNKNOWN, state: 'starting', reason: 'it does not answer' };
-  const { status, reason, error, sources, migrated } = parseObject(live.body);
+  const { status, reason, error, sources, migrated, faults = {} } = parseObject(live.body);
   if (tellsSources(name) && !status)
     return { ...UNKNOWN, state: 'starting', reason: 'what answers in its place is another program' };
   const runsSources = isCurrent(name, sources);
@@ -49,7 +50,8 @@ export async function lookAt(name: string, port: number, mode: Mode, signal?: Ab
   if (unmigrated) return { ...unmigrated, state: 'not ready', error: null, current: runsSources };
   const fault = await findUnreadiness(port, signal);
   const state = fault ? (fault.answered ? 'not ready' : 'starting') : 'ready';
-  return { state, reason: fault?.reason ?? null, error: null, current: runsSources, isFinal: false };
+  const remarks = [fault?.reason, describeFaults(faults)].filter(Boolean);
+  return { state, reason: remarks.join('; ') || null, error: null, current: runsSources, isFinal: false };
 }
 
 /** Undefined where all is applied, or nobody tells. */

@@ -3,10 +3,11 @@ import { kubectl } from '../cluster/commands.ts';
 import { argument } from '../facts/arguments.ts';
 import { type Choice, checkMode, chooseMode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
-import { TILT_PORT } from '../facts/ports.ts';
+import { tiltPort } from '../facts/ports.ts';
 import { loadValues, type Values } from '../facts/values.ts';
 import { findHostMode } from '../host/state.ts';
 import { findEngine } from '../machine/engine.ts';
+import { parseObject } from '../machine/json.ts';
 import { isTaken } from '../machine/ports.ts';
 import { Fault } from '../machine/terminal.ts';
 
@@ -17,6 +18,8 @@ export interface Running extends Choice {
   since: number;
   /** Of its environment; those services are enabled that it runs. */
   values: Values;
+  /** Those of the cluster's that run on this machine (make dev LOCAL=). */
+  local: string[];
 }
 
 /**
@@ -29,23 +32,39 @@ export async function findRunning(): Promise<Running> {
   const host = requested === 'cluster' ? undefined : findHostMode();
   if (host) {
     const reason = `host mode runs, as process ${host.pid}`;
-    return { mode: 'host', reason, runs: true, since: host.since, values: valuesWith(host.environment, host.services) };
+    const values = valuesWith(host.environment, host.services);
+    return { mode: 'host', reason, runs: true, since: host.since, values, local: [] };
   }
   const environment = argument('ENV') || 'local';
-  const deployed = requested === 'host' ? [] : await findDeployments();
+  const deployed = requested === 'host' ? [] : await findServices();
   if (deployed.length > 0)
     return {
       mode: 'cluster',
       reason: `its release is in ${readNames().context}`,
       runs: true,
       since: 0,
-      values: valuesWith(environment, deployed),
+      values: valuesWith(environment, namesOf(deployed)),
+      local: namesOf(deployed.filter(({ spec }) => spec.selector.endpoint)),
     };
   const values = loadValues(environment);
-  if (requested !== 'host' && (await isTaken(TILT_PORT)))
-    return { mode: 'cluster', reason: 'Tilt runs, and has deployed nothing yet', runs: true, since: 0, values };
+  if (requested !== 'host' && (await isTaken(tiltPort())))
+    return {
+      mode: 'cluster',
+      reason: 'Tilt runs, and has deployed nothing yet',
+      runs: true,
+      since: 0,
+      values,
+      local: [],
+    };
   const { mode, reason } = chooseMode(requested, await findEngine());
-  return { mode, reason: `nothing runs; make dev would choose it: ${reason}`, runs: false, since: 0, values };
+  return {
+    mode,
+    reason: `nothing runs; make dev would choose it: ${reason}`,
+    runs: false,
+    since: 0,
+    values,
+    local: [],
+  };
 }
 
 /** The services that a script is asked about: all that run, or those it names. @throws {Fault} for a name that is none */
@@ -62,12 +81,17 @@ function valuesWith(environment: string, running: string[]): Values {
   return values;
 }
 
-/** The release's, in the stand's own cluster; none where that does not answer. */
-async function findDeployments(): Promise<string[]> {
+interface Service {
+  metadata: { name: string };
+  spec: { selector: Record<string, string> };
+}
+
+/** The release's, in the stand's own cluster, its database's among them; none where that does not answer. */
+async function findServices(): Promise<Service[]> {
   const { namespace, release } = readNames();
   const selection = ['--selector', `app.kubernetes.io/instance=${release}`];
-  const names = ['--output', 'jsonpath={.items[*].metadata.name}'];
-  const get = ['--request-timeout', '5s', 'get', 'deployments', ...selection, ...names];
-  const answer = await kubectl(namespace, get).catch(() => '');
-  return answer.split(' ').filter(Boolean);
+  const get = ['--request-timeout', '5s', 'get', 'services', ...selection, '--output', 'json'];
+  return parseObject(await kubectl(namespace, get).catch(() => '')).items ?? [];
 }
+
+const namesOf = (services: Service[]): string[] => services.map(({ metadata }) => metadata.name);

@@ -2,7 +2,7 @@
 import { findLocalDatabase } from '../database/local.ts';
 import type { Mode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
-import { databasePort, inspectorPort } from '../facts/ports.ts';
+import { databasePort, hostPort, inspectorPort } from '../facts/ports.ts';
 import { askPort } from '../machine/http.ts';
 import { isTaken } from '../machine/ports.ts';
 import { findErrors, locate } from './errors.ts';
@@ -12,7 +12,7 @@ import { findRunning, type Running } from './running.ts';
 
 // docs/status.md has these four as they are here.
 export interface Status {
-  /** The stand's name. */
+  /** The stand's name, and in a further slot what is after it in its cluster's. */
   name: string;
   mode: 'cluster' | 'host';
   /** Why that mode. */
@@ -61,7 +61,7 @@ export async function findStatus(): Promise<Status> {
   const pods: Pods = runs && mode === 'cluster' ? await describePods() : new Map();
   const [services, database] = await Promise.all([describeServices(running, pods), describeDatabase(running, pods)]);
   const ready = runs && services.every(isFine) && isServing(database);
-  return { name: readNames().name, mode, reason, ready, services, database };
+  return { name: readNames().cluster, mode, reason, ready, services, database };
 }
 
 /** Whether nothing is to be said against it. */
@@ -75,7 +75,7 @@ async function describeServices(running: Running, pods: Pods): Promise<ServiceSt
   const all = Object.entries(running.values.services);
   return Promise.all(
     all.map(async ([name, { port, enabled }]) => {
-      const address = `http://localhost:${port}`;
+      const address = `http://localhost:${hostPort(port)}`;
       const nothing = { age: null, reason: null, error: null, debugger: null, current: null };
       if (!errors || !enabled) return { name, state: enabled ? 'not running' : 'off', address, ...nothing };
       const {
@@ -95,7 +95,12 @@ async function describeServices(running: Running, pods: Pods): Promise<ServiceSt
 
 async function seeService(name: string, port: number, mode: Mode, pod: PodState | undefined) {
   const inspector = inspectorPort(port);
-  const [look, age, isDebugged] = await Promise.all([lookAt(name, port, mode), findAge(port), isTaken(inspector)]);
+  const address = hostPort(port);
+  const [look, age, isDebugged] = await Promise.all([
+    lookAt(name, address, mode),
+    findAge(address),
+    isTaken(inspector),
+  ]);
   // Where it answers, the pod that can't serve is another one, which is to take its place.
   const seen =
     look.state === 'starting' && pod ? { ...look, ...pod } : { ...look, reason: look.reason ?? pod?.reason ?? null };

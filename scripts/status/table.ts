@@ -1,5 +1,6 @@
 /** A status as people read it: a line for each service, what is wrong in it, and below it what it said last. */
 import { styleText } from 'node:util';
+import { align } from '../machine/terminal.ts';
 import { type DatabaseStatus, isFine, type ServiceStatus, type Status } from './status.ts';
 
 const COLOURS = { '✓': 'green', '!': 'yellow', '✗': 'red', ' ': 'reset' } as const;
@@ -15,16 +16,6 @@ export function renderStatus({ name, mode, reason, services, database }: Status)
     `${name} in ${mode} mode: ${reason}`,
     ...lines.flatMap((line, index) => [`${paint(marks[index] ?? ' ')} ${line}`, ...detailsOf(services[index])]),
   ].join('\n');
-}
-
-function align(rows: string[][]): string[] {
-  const widthOf = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widthOf(column)))
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 function detailsOf(service: ServiceStatus | undefined): string[] {

@@ -12,6 +12,7 @@ const { finished } = require('node:stream/promises');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { stripVTControlCharacters } = require('node:util');
 const { openDoor } = require('./door.cjs');
+const { heedLetters, inForce } = require('./fault-injection.cjs');
 const { noteFirst } = require('./migrated.cjs');
 const { folderOf, hashSources, IGNORED } = require('./sources.cjs');
 const { substituteFor } = require('./substitute.cjs');
@@ -220,7 +221,7 @@ class Service {
   }
 
   #substituteFor(fault) {
-    return substituteFor(basename(process.cwd()), { ...fault, hasServed: this.#hasServed });
+    return substituteFor(basename(process.cwd()), { ...fault, faults: inForce(), hasServed: this.#hasServed });
   }
 
   #started() {
@@ -257,6 +258,7 @@ async function main() {
   );
   process.env.PORT = String(inside);
   service = new Service(inside);
+  heedLetters(say, () => nodemon.restart());
 }
 
 process.once('disconnect', () => process.kill(-process.pid, 'SIGINT'));

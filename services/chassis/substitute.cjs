@@ -6,12 +6,12 @@ const TYPE = 'urn:problem:does-not-run';
 
 /**
  * What answers requests for the service `name`. `reason` is a few words, such as "does not start, src/app.ts:12",
- * `error` all that the service has said of it, and `sources` the hash of the sources that it is about. With `hasServed`,
- * Kubernetes goes on taking it for ready, as it does by the local values anyway: each refusal would be one more event
- * after the error.
+ * `error` all that the service has said of it, `sources` the hash of the sources that it is about, and `faults` what make
+ * fault has set. With `hasServed`, Kubernetes goes on taking it for ready, as it does by the local values anyway: each
+ * refusal would be one more event after the error.
  */
-exports.substituteFor = (name, { reason, error, sources, hasServed }) => {
-  const state = { status: 'down', reason, error, sources };
+exports.substituteFor = (name, { reason, error, sources, faults, hasServed }) => {
+  const state = { status: 'down', reason, error, sources, faults };
   const detail = `${name} ${reason}`;
   const problem = { type: TYPE, title: 'Service Unavailable', status: 503, detail, reason };
   return (req, res) => {

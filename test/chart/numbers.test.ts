@@ -7,9 +7,10 @@ import {
   inspectorPort,
   nodePortOf,
   servicePorts,
-  TILT_PORT,
-  TRACES_PORT,
+  tiltPort,
+  tracesPort,
 } from '../../scripts/facts/ports.ts';
+import { DISTANCE } from '../../scripts/facts/slot.ts';
 import { wantedNode } from '../../scripts/machine/node.cjs';
 import { needsTools } from '../setup/needs.ts';
 import { container, find, podSpecs, render } from './render.ts';
@@ -59,7 +60,8 @@ describe('a number that stands twice', () => {
   });
 
   it('is a port that something has, wherever localhost is named', () => {
-    const known = [...ports, ...ports.map(inspectorPort), databasePort(), TILT_PORT, TRACES_PORT];
+    const inSlot0 = [...ports, ...ports.map(inspectorPort), databasePort(), tiltPort(), tracesPort()];
+    const known = [...inSlot0, ...inSlot0.map((port) => port + DISTANCE)];
     const documents = ['README.md', ...readdirSync('docs').map((file) => `docs/${file}`)];
     for (const file of documents.filter((name) => name.endsWith('.md')))
       for (const [, port] of read(file).matchAll(/localhost:(\d+)/g)) expect(known, file).to.include(Number(port));

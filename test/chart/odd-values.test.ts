@@ -15,7 +15,10 @@ const STRINGS = [
 const NUMBER = 1_000_000_070;
 /** Strings with a pattern that no mark of this test has, nor anything odd. */
 const NEVER_ODD = [
-  ...['services.store.url', 'services.store.image.digest', 'services.store.serviceMonitor.interval'],
+  'services.store.url',
+  'services.store.endpoint.address',
+  'services.store.image.digest',
+  'services.store.serviceMonitor.interval',
   'postgresql.image',
 ];
 /** The names of services, which a test of their own is about. */
@@ -48,7 +51,10 @@ const SCENARIOS: Record<string, (fill: Fill) => object> = {
   }),
   'PostgreSQL in the cluster, not autoscaled': (fill) => ({
     postgresql: sample('postgresql', root.properties.postgresql, fill),
-    services: { store: { ...sampleService(fill), autoscaling: { enabled: false } } },
+    services: {
+      store: { ...sampleService(fill), autoscaling: { enabled: false } },
+      front: { database: { enabled: true } },
+    },
   }),
 };
 

@@ -46,6 +46,9 @@ describe('the cluster, on a machine', () => {
     const taken = (port: number): string =>
       `echo "Bind for 0.0.0.0:${port} failed: port is already allocated" >&2; exit 1`;
 
+    /** The node's ports on localhost, as Docker tells them. */
+    const mapping = (...ports: number[]) => ({ 'container inspect --format': `echo "${ports.join(' ')} "` });
+
     it('says which port was taken meanwhile, instead of calling the cluster dead', async () => {
       const { gateway } = machine.ports;
       play({ docker: { ...RUNNING, 'start stand-control-plane': taken(gateway) }, kubectl: ANSWERING });
@@ -58,13 +61,23 @@ describe('the cluster, on a machine', () => {
 
     it('exports its kube context again where the kubeconfig was lost, and selects none', async () => {
       play({
-        docker: RUNNING,
+        docker: { ...RUNNING, ...mapping(machine.ports.gateway, machine.ports.database) },
         kubectl: { ...ANSWERING, 'config get-contexts': 'echo mine', '*get namespace': `printf ${fingerprint()}` },
       });
       const { output, code } = await machine.make('cluster');
       expect(code, output).to.equal(0);
       expect(output).to.contain('kube context kind-stand is missing: exporting it again');
       expect(calls()).to.contain('kind export kubeconfig --name stand').and.contain('kubectl config use-context mine');
+    });
+
+    it('asks before another replaces it that was made while another program had a port of a service', async () => {
+      const { gateway, database } = machine.ports;
+      const kubectl = { ...ANSWERING, '*get namespace': `printf ${fingerprint()}` };
+      play({ docker: { ...RUNNING, ...mapping(database) }, kubectl });
+      const { output, code } = await machine.make('cluster');
+      expect(output).to.contain(`✗ Cluster kind-stand was made while another program had port ${gateway}. Delete it`);
+      expect(code).to.equal(1);
+      expect(calls()).to.not.contain('ctlptl');
     });
 
     it('asks before a changed file replaces it', async () => {
@@ -93,6 +106,20 @@ describe('the cluster, on a machine', () => {
       play({ docker: none, kubectl: ANSWERING });
       expect((await machine.make('cluster')).output).to.contain(`✗ Taken by another program: port ${gateway}\n`);
       expect(calls()).to.not.contain('ctlptl');
+    });
+
+    it('does without the ports of other programs that no service has', async () => {
+      const { gateway, database } = machine.ports;
+      const file = 'cluster/ctlptl.yaml';
+      machine.write('helm/app/values.yaml', 'serviceDefaults: {}\nservices: {}\npostgresql: { enabled: false }\n');
+      await machine.listen(gateway);
+      play({ docker: none, kubectl: ANSWERING, ctlptl: { apply: `echo "$(<"$3")" > ${machine.root}/applied` } });
+      const { output, code } = await machine.make('cluster');
+      expect(code, output).to.equal(0);
+      expect(output).to.contain(`! Taken by another program: port ${gateway}; no service has it`);
+      const mapped = (text: string) => [...text.matchAll(/hostPort: (\d+)/g)].map(([, port]) => Number(port));
+      expect(mapped(readFileSync(join(machine.root, file), 'utf8'))).to.deep.equal([gateway, database]);
+      expect(mapped(readFileSync(join(machine.root, 'applied'), 'utf8'))).to.deep.equal([database]);
     });
 
     it('has nothing to stop, and nothing to delete', async () => {

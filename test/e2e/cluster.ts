@@ -21,7 +21,9 @@ export const mochaHooks = {
     }
     if (kept) return;
     if (await hasContainer(readNames().node))
-      throw new Error('There is a cluster already. Delete it with make clean, or test in it: make e2e KEEP=1');
+      throw new Error(
+        'There is the cluster of slot 0 already. Delete it by make clean in its clone, or test in it: make e2e KEEP=1',
+      );
     created = true;
     await capture('make', ['cluster']);
   },

@@ -1,5 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
@@ -14,13 +13,8 @@ import { compareEdges } from '../setup/edges.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { inFixture, podUid, Tilt } from './setup.ts';
+import { FRONT, inFixture, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
 
-const FRONT = 'http://localhost:8080';
-const STORE = 'http://localhost:8081';
-
-/** What Tilt was at its end; `tilt snapshot view` shows it. Kept where CI finds it. */
-const SNAPSHOT = resolve('dist/tilt-snapshot.json');
 /** The images of all services are built anew when the lockfile changes. */
 const BUILDS_MS = 600_000;
 /**
@@ -31,11 +25,7 @@ const DNS_MS = 30_000;
 const SAVES = 20;
 const REQUESTS = 500;
 
-const { context, namespace, node, release } = readNames();
-
-interface Items {
-  items: { name: string }[];
-}
+const { namespace, node, release } = readNames();
 
 describe('the stand, in the cluster', function () {
   this.bail(true);
@@ -78,7 +68,7 @@ describe('the stand, in the cluster', function () {
   it('serves the page, and what is kept', async () => {
     expect((await send(FRONT)).text).to.contain('<h1>Front</h1>');
     expect((await send(STORE, { name: 'kept' })).status).to.equal(201);
-    expect(await keptItems()).to.include('kept');
+    expect(await itemsOf()).to.include('kept');
   });
 
   it('serves a save from the same pod', async () => {
@@ -119,7 +109,7 @@ describe('the stand, in the cluster', function () {
       },
     );
     await eventually('its row is green', async () => (await updateStatusOf('store')) === 'ok');
-    expect(await eventually('front answers', keptItems)).to.include('kept');
+    expect(await eventually('front answers', itemsOf)).to.include('kept');
   });
 
   it(`fails none of ${REQUESTS} requests of a page while each service is saved ${SAVES} times`, async () => {
@@ -183,6 +173,20 @@ describe('the stand, in the cluster', function () {
     expect(output).to.match(/^store .* GET \/ 200 .*\nfront .* GET \/items 200 .*\n$/);
   });
 
+  it('breaks what a running pod calls by make fault, until that is cleared', async () => {
+    const pod = await podUid('front');
+    await capture('make', ['fault', 'FROM=front', 'TO=store', 'ANSWER=503']);
+    expect(await ask('make', '--silent', 'fault')).to.include({ stdout: 'FROM=front TO=store ANSWER=503\n' });
+    expect((await fetch(`${FRONT}/items`)).status).to.equal(503);
+    await capture('make', ['fault', 'CLEAR=1']);
+    expect((await fetch(`${FRONT}/items`)).status).to.equal(200);
+    await capture('make', ['fault', 'FROM=store', 'TO=postgresql', 'REFUSE=1']);
+    expect((await fetch(`${FRONT}/items`)).status).to.equal(503);
+    await capture('make', ['fault', 'CLEAR=1']);
+    expect((await fetch(`${FRONT}/items`)).status).to.equal(200);
+    expect(await podUid('front')).to.equal(pod);
+  });
+
   it('installs a changed lockfile in the running pods and restarts what runs there', async () => {
     const uid = await podUid('store');
     await whileEdited(
@@ -192,7 +196,7 @@ describe('the stand, in the cluster', function () {
         await eventually('npm ran in the pod', () => /added|up to date|changed/.test(tilt?.output ?? ''));
       },
     );
-    await eventually('store answers', keptItems);
+    await eventually('store answers', itemsOf);
     expect(await podUid('store')).to.equal(uid);
   });
 
@@ -228,6 +232,10 @@ describe('the stand, in the cluster', function () {
       },
     );
     expect(await others()).to.deep.equal(before);
+    // What changes while Tilt deploys makes it end that, and deploy no more.
+    const level = ['get', 'deployment', 'front', '--output', "jsonpath={..env[?(@.name=='LOG_LEVEL')].value}"];
+    await eventually('front is as before', async () => (await inStand(...level)) !== 'debug');
+    await eventually('the release is green', () => isReady('release'));
   });
 
   it('switches a service off and on again beside one that keeps running', async () => {
@@ -236,7 +244,7 @@ describe('the stand, in the cluster', function () {
     await eventually('all of its objects are gone', async () => (await objectsOf('front')) === '');
 
     await capture('tilt', ['args', '--clear']);
-    await eventually('front answers', keptItems);
+    await eventually('front answers', itemsOf);
     await eventually('its row is green', () => isReady('front'));
     expect(await podUid('store')).to.equal(uid);
   });
@@ -256,24 +264,38 @@ describe('the stand, in the cluster', function () {
 
   it('keeps the data through make down and tilt ci', async () => {
     // The services install anew after the test before, whose lockfile has changed.
-    const before = await eventually('front answers', keptItems);
+    const before = await eventually('front answers', itemsOf);
     await tilt?.stop();
     await capture('make', ['down']);
     expect(await inStand('get', 'deployments', '--output', 'name')).to.equal('');
     await sleep(DNS_MS);
     await tiltCi();
-    expect(await eventually('front answers', keptItems)).to.deep.equal(before);
+    expect(await eventually('front answers', itemsOf)).to.deep.equal(before);
   });
 
-  it('is emptied and seeded anew by make reset', async () => {
-    await capture('make', ['reset', 'YES=1']);
-    const items = await eventually('front answers', keptItems);
+  it('is emptied and seeded anew by make db-reset', async () => {
+    await capture('make', ['db-reset', 'YES=1']);
+    const items = await eventually('front answers', itemsOf);
     expect(items).to.include('first').and.not.include('kept');
+  });
+
+  it('is saved and loaded below running pods, and asked by make psql', async () => {
+    const names = 'copy (select name from store.items order by id) to stdout';
+    const psql = (statement: string): Promise<string> => capture('make', ['psql'], statement);
+    const pods = await podUid('store');
+    const saved = await psql(names);
+    await capture('make', ['db-save', 'NAME=e2e', 'YES=1']);
+    await psql('delete from store.items');
+    await capture('make', ['db-load', 'NAME=e2e', 'YES=1']);
+    expect(await psql(names)).to.equal(saved);
+    await capture('make', ['db-drop', 'NAME=e2e', 'YES=1']);
+    expect(await eventually('front answers', itemsOf)).to.include('first');
+    expect(await podUid('store')).to.equal(pods);
   });
 
   it('calls what is declared in needs and uses, and nothing else', async () => {
     // The pods may be new ones, whose counts begin with this.
-    await eventually('front answers', keptItems);
+    await eventually('front answers', itemsOf);
     const read = async (url: string): Promise<string[]> => [(await send(`${url}/metrics`)).text];
     const called = { front: await read(FRONT), store: await read(STORE) };
     expect(compareEdges(loadDefaults().services, called)).to.deep.equal([]);
@@ -304,11 +326,6 @@ async function askUntilStopped(): Promise<string[]> {
   return faults;
 }
 
-async function tiltCi(): Promise<void> {
-  mkdirSync(dirname(SNAPSHOT), { recursive: true });
-  await capture('tilt', ['ci', '--context', context, '--timeout', '10m', '--output-snapshot-on-exit', SNAPSHOT]);
-}
-
 const inStand = (...args: string[]): Promise<string> => kubectl(namespace, args);
 
 const objectsOf = (service: string): Promise<string> =>
@@ -325,10 +342,6 @@ const updateStatusOf = (row: string): Promise<string> =>
 /** What went wrong in a row, also when it is green again. */
 const faultsOf = (row: string): Promise<string> =>
   capture('tilt', ['get', 'uiresource', row, '--output', 'jsonpath={.status.buildHistory[*].error}']);
-
-/** The names of store's items, through front; undefined while there is no answer. */
-const keptItems = async (): Promise<string[] | undefined> =>
-  (await getJson<Items>(`${FRONT}/items`))?.items.map(({ name }) => name);
 
 function sql(query: string): Promise<string> {
   const { username, database } = loadValues('local').postgresql.auth;

@@ -1,25 +1,46 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { utimesSync } from 'node:fs';
+import { mkdirSync, utimesSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { kubectl } from '../../scripts/cluster/commands.ts';
 import { readNames } from '../../scripts/facts/names.ts';
+import { tiltPort } from '../../scripts/facts/ports.ts';
 import { capture } from '../../scripts/machine/command.ts';
 import type { Trial } from '../../scripts/measure/trial.ts';
 import type { Copy } from '../setup/copy.ts';
-import { fixtureCopy } from '../setup/fixture.ts';
+import { addServices, fixtureCopy } from '../setup/fixture.ts';
+import { getJson } from '../setup/http.ts';
+
+/** What Tilt was at its end; `tilt snapshot view` shows it. Kept where CI finds it. */
+const SNAPSHOT = resolve('dist/tilt-snapshot.json');
+
+const CLONE = process.cwd();
+const { XDG_STATE_HOME: STATE } = process.env;
 
 let copy: Copy | undefined;
 
 /**
  * Runs a suite in a copy with services of its own: `front` and `store`, which has a database. The third, in Python, stays
- * out, since its image would be one more to pull for nothing that the cluster does differently.
+ * out, since its image would be one more to pull for nothing that the cluster does differently. After a suite's last test
+ * the clone is the working directory again, so hooks clear up by the copy, which this returns once it is there.
  */
-export function inFixture(): void {
-  const clone = process.cwd();
+export function inFixture(): () => Copy | undefined {
   before(async () => {
     copy ??= await makeFixture();
-    process.chdir(copy.root);
+    enter(copy);
   });
-  after(() => process.chdir(clone));
+  after(leave);
+  return () => copy;
+}
+
+/** From here on all runs in a copy, which has the cluster that this clone has made: each knows of no other's slot. */
+export function enter({ root, env }: Copy): void {
+  process.chdir(root);
+  Object.assign(process.env, env);
+}
+
+export function leave(): void {
+  process.chdir(CLONE);
+  Object.assign(process.env, { XDG_STATE_HOME: STATE });
 }
 
 export function removeFixture(): void {
@@ -27,8 +48,13 @@ export function removeFixture(): void {
   copy = undefined;
 }
 
-async function makeFixture(): Promise<Copy> {
+/** The fixture, and as many further services. */
+export async function makeFixture(further = 0): Promise<Copy> {
+  const place = process.cwd();
+  process.chdir(CLONE);
   const fixture = fixtureCopy('clock');
+  addServices(fixture, further);
+  process.chdir(place);
   fixture.install();
   // Its services become workspaces, in node_modules and in the lockfile, which the images are built by.
   await capture('npm', ['--prefix', fixture.root, 'install', '--no-audit', '--no-fund']);
@@ -36,6 +62,13 @@ async function makeFixture(): Promise<Copy> {
   utimesSync(fixture.at('node_modules/.package-lock.json'), now, now);
   return fixture;
 }
+
+export const FRONT = 'http://localhost:8080';
+export const STORE = 'http://localhost:8081';
+
+/** The names of store's items, through front; undefined while there is no answer. */
+export const itemsOf = async (front = FRONT): Promise<string[] | undefined> =>
+  (await getJson<{ items: { name: string }[] }>(`${front}/items`))?.items.map(({ name }) => name);
 
 /** What packageOnce builds. */
 export const VERSION = '0.0.0-e2e';
@@ -77,13 +110,20 @@ export async function complaints(trial: Trial): Promise<string> {
   return [await trial.kubectl('get', 'pods'), ...lines.slice(-40)].join('\n');
 }
 
+/** Returns when all workloads are healthy. @throws with Tilt's output when one is not */
+export async function tiltCi(): Promise<void> {
+  mkdirSync(dirname(SNAPSHOT), { recursive: true });
+  const place = ['--context', readNames().context, '--port', String(tiltPort())];
+  await capture('tilt', ['ci', ...place, '--timeout', '10m', '--output-snapshot-on-exit', SNAPSHOT]);
+}
+
 /** `tilt up` in the background; its output is shown when a test fails. */
 export class Tilt {
   output = '';
   readonly #process: ChildProcess;
 
-  constructor() {
-    this.#process = spawn('tilt', ['up', '--context', readNames().context, '--stream']);
+  constructor(...args: string[]) {
+    this.#process = spawn('tilt', ['up', '--context', readNames().context, '--stream', '--', ...args]);
     for (const stream of [this.#process.stdout, this.#process.stderr])
       stream?.on('data', (data) => (this.output += data));
   }

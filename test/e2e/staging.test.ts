@@ -17,8 +17,8 @@ const FILES = '.stand/managed-postgres';
 const PGBOUNCER_PORT = 6432;
 const TYPESCRIPT = ['--conditions=source', '--require', 'ts-node/register'];
 
-const { name, context } = readNames();
-const SERVER = `${name}-managed-postgres`;
+const { name, cluster, context } = readNames();
+const SERVER = `${cluster}-managed-postgres`;
 /** The database, the role that has it, and the Secrets that values-staging.yaml names. */
 const { name: ROLE, existingSecret, ca } = parse(readFileSync('helm/app/values-staging.yaml', 'utf8')).externalDatabase;
 
@@ -65,6 +65,13 @@ describe('staging, on a managed PostgreSQL with TLS', function () {
   it('has two pods of each service, as the autoscaler says', async () => {
     await eventually('two pods of front', async () => (await readyPods('front')) === 2);
     await eventually('two pods of store', async () => (await readyPods('store')) === 2);
+  });
+
+  it('has nothing in its images that only development needs', async () => {
+    const find = ['find', '/app', '-name', 'node_modules', '-prune', '-o', '-type', 'f', '-print'];
+    const files = (await kubectl('exec', 'deployment/front', '--', ...find)).split('\n');
+    expect(files).to.include('/app/services/chassis/dist/server.js');
+    expect(files.filter((file) => /\.cjs$|\/src\/|\/test\//.test(file))).to.deep.equal([]);
   });
 
   it('keeps what it is given in that database', async () => {

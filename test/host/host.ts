@@ -1,14 +1,22 @@
 /** `make dev MODE=host` in a copy of the fixture, as a person runs it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import pg from 'pg';
+import { DISTANCE } from '../../scripts/facts/slot.ts';
+import { loadValues } from '../../scripts/facts/values.ts';
+import { which } from '../../scripts/machine/command.ts';
 import { isTaken } from '../../scripts/machine/ports.ts';
 import { isAlive, listProcesses, type Process } from '../../scripts/machine/processes.ts';
 import { type Copy, LOCAL_VALUES, VALUES } from '../setup/copy.ts';
 import { fixtureCopy } from '../setup/fixture.ts';
 import { type Answer, send } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
+
+/** Of the fixture in one slot. */
+const RANGE = 41;
 
 export interface HostFixture {
   copy: Copy;
@@ -19,11 +27,35 @@ export interface HostFixture {
 /** The fixture on ports that are free, with the packages of this clone; without `clock` where there is no Python. */
 export async function hostFixture(...without: string[]): Promise<HostFixture> {
   const copy = fixtureCopy(...without);
-  linkPackages(copy.root);
-  const base = await freeRange(11);
-  for (const file of [VALUES, LOCAL_VALUES, 'cluster/ctlptl.yaml']) copy.write(file, movePorts(copy.read(file), base));
+  return fixtureOf(copy, await settle(copy), without);
+}
+
+/** The same as several clones on one machine, each with its slot once it has run; without `clock`. */
+export async function hostFixtures(count: number): Promise<HostFixture[]> {
+  const copies = Array.from({ length: count }, () => fixtureCopy('clock'));
+  const base = await freeRange(RANGE + DISTANCE * (count - 1));
+  return copies.map((copy, slot) => {
+    Object.assign(copy.env, copies[0]?.env);
+    move(copy, base);
+    return fixtureOf(copy, base + DISTANCE * slot, ['clock']);
+  });
+}
+
+function fixtureOf(copy: Copy, base: number, without: string[]): HostFixture {
   const services = ['front', 'store', 'clock'].filter((name) => !without.includes(name));
-  return { copy, ports: { front: base, store: base + 1, clock: base + 2, database: base + 10 }, services };
+  return { copy, ports: { front: base, store: base + 1, clock: base + 2, database: base + 40 }, services };
+}
+
+/** Makes a copy run beside others: on ports that are free, of which this is the first, with the packages of this clone. */
+export async function settle(copy: Copy): Promise<number> {
+  const base = await freeRange(RANGE);
+  move(copy, base);
+  return base;
+}
+
+function move(copy: Copy, base: number): void {
+  linkPackages(copy.root);
+  for (const file of [VALUES, LOCAL_VALUES, 'cluster/ctlptl.yaml']) copy.write(file, movePorts(copy.read(file), base));
 }
 
 /** Packages are the same for all copies; the workspaces are each copy's own. */
@@ -37,15 +69,16 @@ export function linkPackages(root: string): void {
 
 const movePorts = (text: string, base: number): string =>
   text.replace(
-    /\b((?:hostPort|port): )(808\d|15432)\b/g,
-    (_, key, port) => key + String(port === '15432' ? base + 10 : base + Number(port) - 8080),
+    /\b((?:hostPort|port): )(8[01]\d\d|15432)\b/g,
+    (_, key, port) => key + String(port === '15432' ? base + 40 : base + Number(port) - 8080),
   );
 
 /** Each process of mocha has thousands of its own to look in: what is free may be taken a moment later. */
 async function freeRange(length: number): Promise<number> {
-  const first = 20_000 + 2_000 * Number(process.env.MOCHA_WORKER_ID ?? 0);
+  const all = 2_000;
+  const first = 20_000 + all * Number(process.env.MOCHA_WORKER_ID ?? 0);
   for (;;) {
-    const base = first + 20 * Math.floor(Math.random() * 100);
+    const base = first + Math.floor(Math.random() * (all - length));
     const ports = Array.from({ length }, (_, index) => base + index);
     if (!(await Promise.all(ports.map(isTaken))).includes(true)) return base;
   }
@@ -60,16 +93,17 @@ export class Host {
   #family: Process[] = [];
 
   constructor(
-    { copy }: HostFixture,
+    { copy }: Pick<HostFixture, 'copy'>,
     args: string[] = [],
     env: NodeJS.ProcessEnv = {},
-    command = 'make dev MODE=host "$@"',
+    // Several at a time would have the same debuggers' ports.
+    command = 'make dev MODE=host DEBUG=0 "$@"',
   ) {
     this.#root = copy.root;
     this.process = spawn('sh', ['-c', command, 'sh', ...args], {
       cwd: copy.root,
       // What the make of this very run was given must not reach the copy's.
-      env: { ...process.env, MAKEFLAGS: '', MAKELEVEL: '', ...env },
+      env: { ...process.env, ...copy.env, MAKEFLAGS: '', MAKELEVEL: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
@@ -139,6 +173,27 @@ export class Host {
     await this.#ended;
     for (const { pid } of this.left()) process.kill(pid, 'SIGKILL');
   }
+}
+
+/** A new folder for PATH, with no more than host mode needs on Linux. */
+export function bareBin(): string {
+  const bin = mkdtempSync(join(tmpdir(), 'bin-'));
+  for (const program of ['node', 'npm', 'make', 'sh', 'env', 'setpriv'])
+    symlinkSync(which(program) ?? program, join(bin, program));
+  return bin;
+}
+
+/** Asks the services' database, or another one of their server. */
+export async function query<T>(
+  { ports }: HostFixture,
+  work: (client: pg.Client) => Promise<T>,
+  database?: string,
+): Promise<T> {
+  const { username: user, password, ...auth } = loadValues('local').postgresql.auth;
+  const address = { host: '127.0.0.1', port: ports.database, user, password };
+  const client = new pg.Client({ ...address, database: database ?? auth.database });
+  await client.connect();
+  return work(client).finally(() => client.end());
 }
 
 export const ask = (port: number, path: string): Promise<Answer> => send(`http://localhost:${port}${path}`);

@@ -39,6 +39,9 @@ describe('host mode refuses, before it starts anything,', () => {
     it(`a service that there is not: ${name}`, () =>
       expectRefusal(`There is no service ${name}. There are: front, store`, `SERVICES=${name}`));
 
+  it('to run a service of the cluster', () =>
+    expectRefusal('LOCAL is about the cluster; in host mode all services run on this machine', 'LOCAL=front'));
+
   it('a second run', async () => {
     const first = await new Host(fixture).ready();
     const second = new Host(fixture);

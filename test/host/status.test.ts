@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { Status } from '../../scripts/status/status.ts';
@@ -29,16 +30,20 @@ describe('host mode, asked', function () {
   });
 
   /** The script behind a target of make, with its arguments. */
-  function start(target: string, args: Record<string, string> = {}): ChildProcess {
-    return spawn('node', ['--conditions=source', '--require', 'ts-node/register', `scripts/make/${target}.ts`], {
+  const start = (target: string, args: Record<string, string> = {}): ChildProcess =>
+    startScript([`scripts/make/${target}.ts`], args);
+
+  function startScript(script: string[], args: Record<string, string> = {}): ChildProcess {
+    return spawn('node', ['--conditions=source', '--require', 'ts-node/register', ...script], {
       cwd: fixture.copy.root,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, MODE: 'host', ...args },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...fixture.copy.env, MODE: 'host', ...args },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   }
 
-  async function run(target: string, args: Record<string, string> = {}) {
-    const child = start(target, args);
+  const run = (target: string, args: Record<string, string> = {}) => ending(start(target, args));
+
+  async function ending(child: ChildProcess) {
     const { stdout, stderr } = child as { stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream };
     const [output, said, [code]] = await Promise.all([text(stdout), text(stderr), once(child, 'close')]);
     return { output, said, code };
@@ -48,6 +53,11 @@ describe('host mode, asked', function () {
     const { output, code } = await run('status', { JSON: '1' });
     return { ...JSON.parse(output), code };
   }
+
+  /** What Tilt's row of front's tests runs. */
+  const startRow = () => startScript(['scripts/cluster/tests-row.ts', 'front', 'store']);
+  const writeTest = (body: string): void =>
+    fixture.copy.write('services/front/test/front.test.ts', `it('greets', function () {\n  ${body}\n});\n`);
 
   const saved = async (): Promise<string> => (await ask(fixture.ports.front, '/saved')).text;
 
@@ -186,6 +196,69 @@ describe('host mode, asked', function () {
     expect(waited).to.equal(17);
     fixture.copy.write(settings, before);
     expect((await run('wait')).code).to.equal(0);
+  });
+
+  it('has a row of tests run once the save is served, and end with what fails, and where', async () => {
+    writeTest('');
+    saveRoute(fixture.copy, 'tested');
+    const passed = await ending(startRow());
+    expect(passed.said).to.contain('✓ Ready, by the sources as they are: front, store');
+    expect(passed.output).to.contain('✔ greets');
+    expect(passed.code).to.equal(0);
+    writeTest(`throw new Error('no voice');`);
+    const failed = await ending(startRow());
+    expect(failed.output).to.match(/1\) greets:\s+Error: no voice\s+at .*services\/front\/test\/front\.test\.ts:2:/);
+    expect(failed.code).to.equal(1);
+  });
+
+  it('has a row of tests say what keeps the service from starting', async () => {
+    editFront(fixture.copy, (text) => `this is no TypeScript\n${text}`);
+    const { said, code, output } = await ending(startRow());
+    expect(said).to.contain('✗ front does not start, src/app.ts:1\nsrc/app.ts:1: ');
+    expect([code, output]).to.deep.equal([18, '']);
+    editFront(fixture.copy, (text) => text.replace('this is no TypeScript\n', ''));
+  });
+
+  it('has one row of tests run at a time, and a newer save end them', async () => {
+    writeTest(`console.log('begun');\n  this.timeout(0);\n  return new Promise(() => setInterval(() => {}, 1000));`);
+    const first = startRow();
+    const firstEnds = ending(first);
+    let begun = false;
+    first.stdout?.on('data', (data) => {
+      begun ||= String(data).includes('begun');
+    });
+    await eventually('the tests run', () => begun);
+    const second = startRow();
+    const secondEnds = ending(second);
+    let waits = false;
+    second.stderr?.on('data', (data) => {
+      waits ||= String(data).includes("… another row's tests run");
+    });
+    await eventually('the other row waits', () => waits);
+    saveRoute(fixture.copy, 'newer');
+    for (const { said, code } of await Promise.all([firstEnds, secondEnds])) {
+      expect(said).to.contain('✗ Ended by a newer save');
+      expect(code).to.equal(1);
+    }
+    writeTest('');
+    expect((await ending(startRow())).code).to.equal(0);
+  });
+
+  it('gets some traffic by what its services are asked for', async () => {
+    const { said, code } = await run('traffic');
+    const { front, store } = fixture.ports;
+    expect(said).to.match(new RegExp(`^http://localhost:${front}/: \\d+ × 200$`, 'm'));
+    expect(said).to.match(new RegExp(`^http://localhost:${store}/: \\d+ × 200$`, 'm'));
+    expect(code).to.equal(0);
+  });
+
+  it('opens the page of its first service', async () => {
+    for (const name of ['open', 'xdg-open']) {
+      fixture.copy.write(`bin/${name}`, '#!/bin/sh\necho "$1"\n');
+      chmodSync(fixture.copy.at(`bin/${name}`), 0o755);
+    }
+    const { output } = await run('open', { PATH: `${fixture.copy.at('bin')}:${process.env.PATH}` });
+    expect(output).to.equal(`http://localhost:${fixture.ports.front}\n`);
   });
 
   it('has left its lines when it has ended, and nothing else', async () => {

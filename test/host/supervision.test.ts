@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { expect } from 'chai';
+import { MINE } from '../../scripts/facts/values.ts';
 import { findProcess } from '../../scripts/machine/processes.ts';
 import { hasIPv6 } from '../setup/needs.ts';
 import { eventually } from '../setup/wait.ts';
@@ -108,10 +109,20 @@ describe('host mode supervises', function () {
     await eventually('store serves', () => read(fixture.ports.store, '/readyz'));
   });
 
+  it('takes up what a developer’s own values say, and what they say no more', async () => {
+    const level = async () => JSON.parse((await read(fixture.ports.front, '/env')) ?? '{}').LOG_LEVEL;
+    fixture.copy.write(MINE, 'services: { front: { logLevl: debug } }');
+    await host.says("not taken up: By helm/app/values.schema.json, at '/services/front': must NOT have");
+    fixture.copy.write(MINE, 'services: { front: { logLevel: debug } }');
+    await eventually('front has the level', async () => (await level()) === 'debug');
+    fixture.copy.remove(MINE);
+    await eventually('front has it no more', async () => (await level()) === 'info');
+  });
+
   it('keeps what runs when the changed values are none, and says so', async () => {
     const values = fixture.copy.read('helm/app/values-local.yaml');
     fixture.copy.write('helm/app/values-local.yaml', `${values}\nservices: {}\n`);
-    await host.says('✗ The changed values are not taken up: Map keys must be unique');
+    await host.says('✗ The changed values are not taken up: helm/app/values-local.yaml is no YAML: Map keys');
     fixture.copy.write('helm/app/values-local.yaml', values);
     expect(await read(fixture.ports.front, '/items')).to.contain('first');
   });

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { which } from '../../scripts/machine/command.ts';
 import { addRoutes } from './front-routes.ts';
-import { ask, Host, type HostFixture, hostFixture } from './host.ts';
+import { ask, bareBin, Host, type HostFixture, hostFixture } from './host.ts';
 
 /** What a shell may hold for other programs. */
 const SHELL = {
@@ -53,17 +53,25 @@ describe('host mode', function () {
 
   it('needs no ps, lsof or other program beside Node.js, make and a shell', async function () {
     if (process.platform !== 'linux') this.skip();
-    const bin = mkdtempSync(join(tmpdir(), 'bin-'));
-    for (const program of ['node', 'npm', 'make', 'sh', 'env', 'setpriv'])
-      symlinkSync(which(program) ?? program, join(bin, program));
+    const bin = bareBin();
     host = await new Host(fixture, [], { PATH: bin }).ready();
     await host.end('SIGINT');
     rmSync(bin, { recursive: true });
   });
 
-  it('starts a debugger for each service with DEBUG=1 on the command line', async () => {
-    host = await new Host(fixture, ['DEBUG=1']).ready();
-    expect(host.output).to.contain('Debugger listening on ws://127.0.0.1:9229/');
+  it('opens a debugger for each service, and runs those whose debugger’s port is taken', async () => {
+    const other = createServer().listen(9229, '127.0.0.1');
+    // That it is taken already does as well.
+    await new Promise((done) => other.once('listening', done).once('error', done));
+    host = await new Host(fixture, [], {}, 'make dev MODE=host').ready();
+    const { body } = await ask(fixture.ports.front, '/env');
+    expect(body.NODE_DEBUG_OPTION).to.contain('--inspect=127.0.0.1:9229');
+    other.close();
+  });
+
+  it('opens none with DEBUG=0', async () => {
+    host = await new Host(fixture, ['DEBUG=0']).ready();
+    expect((await ask(fixture.ports.front, '/env')).body).to.not.have.property('NODE_DEBUG_OPTION');
   });
 });
 

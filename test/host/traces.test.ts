@@ -1,13 +1,10 @@
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { expect } from 'chai';
-import { TRACES_PORT } from '../../scripts/facts/ports.ts';
-import { which } from '../../scripts/machine/command.ts';
+import { tracesPort } from '../../scripts/facts/ports.ts';
 import { isTaken } from '../../scripts/machine/ports.ts';
 import { getJson, until } from '../setup/http.ts';
 import { needsProgram } from '../setup/needs.ts';
-import { ask, Host, type HostFixture, hostFixture } from './host.ts';
+import { ask, bareBin, Host, type HostFixture, hostFixture } from './host.ts';
 
 describe('host mode with TRACES=1', function () {
   this.timeout(150_000);
@@ -22,9 +19,7 @@ describe('host mode with TRACES=1', function () {
 
   it('says so where there is no Jaeger, and runs without traces', async function () {
     if (process.platform !== 'linux') this.skip();
-    const bin = mkdtempSync(join(tmpdir(), 'bin-'));
-    for (const program of ['node', 'npm', 'make', 'sh', 'env', 'setpriv'])
-      symlinkSync(which(program) ?? program, join(bin, program));
+    const bin = bareBin();
     host = await new Host(fixture, ['TRACES=1'], { PATH: bin }).ready();
     expect(host.output.split('\n').filter((line) => /jaeger/i.test(line))).to.deep.equal([
       '! jaeger is missing, so there are no traces: https://www.jaegertracing.io/download/ has it for PATH',
@@ -37,12 +32,12 @@ describe('host mode with TRACES=1', function () {
   describe('where there is Jaeger', () => {
     needsProgram('jaeger');
     before('needs its ports', async function () {
-      if (await isTaken(TRACES_PORT)) this.skip();
+      if (await isTaken(tracesPort())) this.skip();
     });
 
     it('has the trace of a request through the services there, also after Jaeger was killed', async () => {
       host = await new Host(fixture, ['TRACES=1']).ready();
-      expect(host.output).to.contain(`http://localhost:${TRACES_PORT}`);
+      expect(host.output).to.contain(`http://localhost:${tracesPort()}`);
       expect(await tracedServices()).to.have.members(['front', 'store']);
 
       host.remember();
@@ -58,7 +53,7 @@ describe('host mode with TRACES=1', function () {
       host = await new Host(fixture, ['TRACES=1']).ready();
       const other = await hostFixture('clock');
       const second = new Host(other, ['TRACES=1']);
-      await second.says(`✗ Port ${TRACES_PORT} is taken by`);
+      await second.says(`✗ Port ${tracesPort()} is taken by`);
       await second.end();
       other.copy.remove();
     });
@@ -68,7 +63,7 @@ describe('host mode with TRACES=1', function () {
   async function tracedServices(): Promise<string[]> {
     const id = (await ask(fixture.ports.front, '/items')).headers.get('x-trace-id');
     return until(async () => {
-      const found = await getJson<Found>(`http://localhost:${TRACES_PORT}/api/traces/${id}`);
+      const found = await getJson<Found>(`http://localhost:${tracesPort()}/api/traces/${id}`);
       const names = Object.values(found?.data[0]?.processes ?? {}).map(({ serviceName }) => serviceName);
       return names.length > 1 && names;
     });

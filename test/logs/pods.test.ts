@@ -32,7 +32,7 @@ describe('make logs, of pods', () => {
       `PATH=/usr/bin:/bin
 case "$*" in
   "config get-contexts"*) printf 'kind-stand\\nfar-away\\n' ;;
-  *"get deployments"*) echo gateway ;;
+  *"get services"*) echo '{ "items": [{ "metadata": { "name": "gateway" }, "spec": { "selector": {} } }] }' ;;
   *" logs "*) echo "$*" >> ${machine.root}/calls; cat "${machine.root}/logs-$(($(wc -l < ${machine.root}/calls) - 1))" ;;
 esac`,
     );

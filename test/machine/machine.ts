@@ -37,6 +37,7 @@ export class Machine {
   readonly #servers: Server[] = [];
   readonly #processes: ChildProcess[] = [];
   readonly ports: Ports;
+  readonly #env = { PATH: this.#bin, HOME: process.env.HOME, XDG_STATE_HOME: join(this.root, 'state') };
 
   private constructor(ports: Ports) {
     this.ports = ports;
@@ -155,7 +156,7 @@ export class Machine {
   /** As make, but it goes on. */
   start(target: string, env: Record<string, string> = {}): ChildProcess {
     const [args, variables] = scriptOf(target, env);
-    const options = { cwd: this.root, env: { PATH: this.#bin, HOME: process.env.HOME, ...variables } };
+    const options = { cwd: this.root, env: { ...this.#env, ...variables } };
     const child = spawn(join(this.#bin, 'node'), args, options);
     this.#processes.push(child);
     return child;
@@ -164,7 +165,7 @@ export class Machine {
   run(program: string, args: string[], env: Record<string, string> = {}): Promise<Ended> {
     const options = {
       cwd: this.root,
-      env: { PATH: this.#bin, HOME: process.env.HOME, ...env },
+      env: { ...this.#env, ...env },
     };
     return new Promise((done) => {
       const child = execFile(join(this.#bin, program), args, options, (_error, stdout, stderr) =>

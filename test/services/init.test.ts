@@ -125,8 +125,8 @@ describe('make init', function () {
           expect(stdout).to.contain('serves its page');
         });
 
-        it('says nothing of the shop in README and AGENTS', () => {
-          for (const file of ['README.md', 'AGENTS.md'])
+        it('says nothing of the shop in README, AGENTS and the page of faults', () => {
+          for (const file of ['README.md', 'AGENTS.md', 'docs/faults.md'])
             expect(copy.read(file)).to.not.match(/shop|gateway|catalog|orders|make init/);
           expect(copy.read('README.md'))
             .to.contain('service_hello["hello :8080"]')

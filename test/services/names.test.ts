@@ -14,7 +14,7 @@ describe('the name of a service', () => {
     'it is the database': ['postgresql'],
     'it is what shows the traces': ['jaeger'],
     'it is the container that migrates': ['migrate'],
-    'it is a row in Tilt': ['release', 'types', 'test', 'helm-test'],
+    'it is a row in Tilt': ['release', 'diff', 'types', 'test', 'helm-test'],
     'the chart makes': ['payments-management', 'payments-test'],
     'it is the folder': ['tests'],
     'it is what host mode': ['host'],

@@ -12,7 +12,7 @@ const NPM_FAILS = 'exit 1';
 /** Ctrl-C reaches npm and the script that runs it. */
 const NPM_IS_STOPPED = 'kill -INT $PPID; sleep 0.1; kill -INT $$';
 
-const DOCUMENTS = ['docs/values.md', 'docs/environments.md', 'README.md'];
+const DOCUMENTS = ['docs/values.md', 'docs/environments.md', 'README.md', '.vscode/launch.json'];
 
 /** Words of SQL and of the templates, packages' names, the longest and the shortest ones: with tables, and without. */
 const NAMES: Record<string, string[]> = {
@@ -104,8 +104,13 @@ describe('make new-service and remove-service', function () {
       });
     });
 
-    it('has no port for another', () => {
-      expect(() => make('new-service', 'NAME=another', NPM_WORKS)).to.throw('✗ No port is free: 8080 to 8089 are all');
+    it('has no port for another when all are taken', () => {
+      const before = copy.read(VALUES);
+      copy.changeServices(VALUES, (services) => {
+        for (let port = 8090; port < 8120; port++) services[`further-${port}`] = { port };
+      });
+      expect(() => make('new-service', 'NAME=another', NPM_WORKS)).to.throw('✗ No port is free: 8080 to 8119 are all');
+      copy.write(VALUES, before);
     });
 
     describe('and removes them again', () => {

@@ -3,17 +3,20 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utim
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { MINE } from '../../scripts/facts/values.ts';
 
 export const VALUES = 'helm/app/values.yaml';
 export const LOCAL_VALUES = 'helm/app/values-local.yaml';
 
-const LEFT_OUT = ['node_modules', '.git', '.stand', 'dist'];
+const LEFT_OUT = ['node_modules', '.git', '.stand', 'dist', basename(MINE)];
 
 type Values = { services: Record<string, object> };
 
 /** A copy of the repository, or of some of its folders, to change and to break. */
 export class Copy {
   readonly root = mkdtempSync(join(tmpdir(), 'stand-copy-'));
+  /** For what runs in it: alone on its machine, it has slot 0. */
+  readonly env = { XDG_STATE_HOME: `${this.root}.state` };
 
   constructor(...paths: string[]) {
     const all = readdirSync('.').filter((path) => !LEFT_OUT.includes(path));
@@ -55,7 +58,8 @@ export class Copy {
   }
 
   remove(path = ''): void {
-    rmSync(this.at(path), { recursive: true });
+    rmSync(this.at(path), { recursive: true, force: true });
+    if (path === '') rmSync(this.env.XDG_STATE_HOME, { recursive: true, force: true });
   }
 
   /** Runs a command in the copy; `npm` is a shell script to have in npm's place. */
@@ -65,7 +69,8 @@ export class Copy {
     mkdirSync(bin);
     if (npm !== undefined) writeFileSync(join(bin, 'npm'), `#!/bin/sh\n${npm}\n`, { mode: 0o755 });
     // What this run's own make was given must not reach the copy's.
-    const env = { ...process.env, PATH: `${bin}:${process.env.PATH}`, MAKEFLAGS: '', YES: '' };
+    const path = `${bin}:${process.env.PATH}`;
+    const env = { ...process.env, ...this.env, PATH: path, MAKEFLAGS: '', MAKELEVEL: '', YES: '' };
     return spawnSync(command, args, { cwd: this.root, env, encoding: 'utf8' });
   }
 

@@ -1,9 +1,11 @@
 import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { readNames } from '../../scripts/facts/names.ts';
+import { nodePortOf } from '../../scripts/facts/ports.ts';
 import { chartFile } from '../../scripts/services/folders.ts';
 import { copyTemplates } from '../../scripts/services/templates.ts';
-import { Copy } from './copy.ts';
+import { Copy, LOCAL_VALUES, VALUES } from './copy.ts';
 
 const FIXTURES = 'test/fixtures/services';
 const LIBRARY = 'chassis';
@@ -27,6 +29,27 @@ export function fixtureCopy(...without: string[]): Copy {
   copy.remove('services/front/test');
   listServices(copy, without);
   return copy;
+}
+
+/** Makes further services in a copy, on the ports that follow, every third one with tables. @returns their names */
+export function addServices(copy: Copy, count: number): string[] {
+  const { services }: { services: Record<string, { port: number }> } = parse(copy.read(VALUES));
+  const next = Math.max(...Object.values(services).map(({ port }) => port)) + 1;
+  const further = Array.from({ length: count }, (_, index) => ({ name: `further-${index}`, port: next + index }));
+  const hasTables = (port: number): boolean => port % 3 === 0;
+  for (const { name, port } of further) {
+    copyTemplates(hasTables(port) ? ['service', 'database'] : ['service'], name, copy.at(`services/${name}`));
+    copy.write(...chartFile(name));
+  }
+  const image = (name: string) => ({ repository: `${readNames().name}/${name}` });
+  const entries = further.map(({ name, port }) => [
+    name,
+    { port, image: image(name), database: { enabled: hasTables(port) } },
+  ]);
+  const nodePorts = further.map(({ name, port }) => [name, { service: { nodePort: nodePortOf(port) } }]);
+  copy.changeServices(VALUES, (services) => Object.assign(services, Object.fromEntries(entries)));
+  copy.changeServices(LOCAL_VALUES, (services) => Object.assign(services, Object.fromEntries(nodePorts)));
+  return further.map(({ name }) => name);
 }
 
 function removeServices(copy: Copy): void {

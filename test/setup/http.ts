@@ -26,6 +26,12 @@ export async function listen(app: RequestListener | Server, port = 0, host = '12
   };
 }
 
+/** When a service's process has started, as its metrics say it: another one is another process. */
+export async function processStart(url: string): Promise<string | undefined> {
+  const { text } = await send(`${url}/metrics`);
+  return /^process_start_time_seconds .*$/m.exec(text)?.[0];
+}
+
 export interface Answer {
   status: number;
   headers: Headers;

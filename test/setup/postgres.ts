@@ -7,13 +7,16 @@ import { type Postgres, startPostgres } from '../../scripts/host/postgres.ts';
 export const credentials = { user: 'test', password: 'test', database: 'test' };
 
 /** Nothing here needs to survive a crash. */
-const IN_A_HURRY = ['fsync', 'synchronous_commit', 'full_page_writes'].flatMap((name) => ['-c', `${name}=off`]);
+const IN_A_HURRY = {
+  flags: ['fsync', 'synchronous_commit', 'full_page_writes'].flatMap((name) => ['-c', `${name}=off`]),
+  initdbFlags: ['--no-sync'],
+};
 
 const dir = join(tmpdir(), `stand-test-${process.pid}`);
 let server: Promise<Postgres> | undefined;
 
 export function sharedPostgres(): Promise<Postgres> {
-  server ??= startPostgres({ ...credentials, dataDir: join(dir, 'data'), port: 0, flags: IN_A_HURRY });
+  server ??= startPostgres({ ...credentials, dataDir: join(dir, 'data'), port: 0, ...IN_A_HURRY });
   return server;
 }
 

@@ -20,7 +20,7 @@ const DOES_NOT_START = { status: 'down', reason: 'does not start, src/app.ts:12'
 describe('make status and make wait', () => {
   let machine: Machine;
   let service: Running | undefined;
-  /** Of a make dev DEBUG=1 that runs meanwhile. */
+  /** Of a make dev that runs meanwhile. */
   let inspector: number | null;
 
   before(async () => {
@@ -245,6 +245,9 @@ describe('make status and make wait', () => {
       machine.install('kubectl', `PATH=/usr/bin:/bin\ncase "$*" in ${cases.join('\n')} esac`);
     }
 
+    const deployed = (name: string): string =>
+      JSON.stringify({ items: [{ metadata: { name }, spec: { selector: {} } }] });
+
     const failing = {
       metadata: { name: 'gateway-1-2', labels: { 'app.kubernetes.io/name': 'gateway' } },
       status: {
@@ -255,7 +258,7 @@ describe('make status and make wait', () => {
 
     it('tell what keeps a pod from serving, with the last lines of what failed', async () => {
       play({
-        'get deployments': 'gateway',
+        'get services': deployed('gateway'),
         'get pods': JSON.stringify({ items: [failing] }),
         'logs gateway-1-2': 'no such column: price',
       });
@@ -268,7 +271,7 @@ describe('make status and make wait', () => {
     });
 
     it('say of a service that serves what is wrong with the pod that is to take its place', async () => {
-      play({ 'get deployments': 'gateway', 'get pods': JSON.stringify({ items: [failing] }) });
+      play({ 'get services': deployed('gateway'), 'get pods': JSON.stringify({ items: [failing] }) });
       await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
       const { services, code } = await status();
       expect(services[0]).to.include({ state: 'ready', reason: 'migrate ended with exit code 1' });
@@ -276,7 +279,7 @@ describe('make status and make wait', () => {
     });
 
     it('are not content while a pod has migrations to apply', async () => {
-      play({ 'get deployments': 'gateway', 'get pods': '{}' });
+      play({ 'get services': deployed('gateway'), 'get pods': '{}' });
       await serve({ '/livez': [200, up()], '/readyz': [200, {}] });
       expect((await status()).services[0]).to.include({ state: 'ready', current: true });
       machine.write('services/gateway/seed.sql', 'select 1;');
@@ -287,8 +290,8 @@ describe('make status and make wait', () => {
       expect(await wait()).to.deep.equal({ output: '✗ gateway its migrations failed\n', code: 18 });
     });
 
-    it('take what has no Deployment for switched off', async () => {
-      play({ 'get deployments': 'other' });
+    it('take what has no Service for switched off', async () => {
+      play({ 'get services': deployed('other') });
       expect((await status()).services).to.deep.equal([gateway({ state: 'off' })]);
       expect((await wait({ SERVICE: 'gateway' })).output).to.equal(
         '✗ gateway is not among the services that run\n  make dev SERVICES="…" runs it.\n',

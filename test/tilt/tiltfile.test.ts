@@ -1,35 +1,61 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
 import { readNames } from '../../scripts/facts/names.ts';
-import { CHART } from '../../scripts/facts/values.ts';
-import { container, environmentOf, type Manifest, parseManifests } from '../chart/render.ts';
-import { type Copy, VALUES } from '../setup/copy.ts';
+import { CHART, MINE } from '../../scripts/facts/values.ts';
+import { container, environmentOf, find, type Manifest, parseManifests } from '../chart/render.ts';
+import { type Copy, LOCAL_VALUES, VALUES } from '../setup/copy.ts';
 import { fixtureCopy } from '../setup/fixture.ts';
 import { needsTools } from '../setup/needs.ts';
 
 /** A row of Tilt, and the images that it builds. */
 interface Row {
   Name: string;
+  Labels: Record<string, string> | null;
+  TriggerMode: number;
   DeployTarget: {
     applyCmd?: { args: string[]; env: string[] };
     UpdateCmdSpec?: { args: string[] };
+    ServeCmdSpec?: { args: string[] };
+    Deps?: string[];
+    AllowParallel?: boolean;
     portForwardTemplateSpec?: { forwards: { localPort: number; containerPort: number }[] };
   };
   ImageTargets: {
     selector: string;
     overrideCommand?: object;
     LiveUpdateSpec: { syncs?: object[] };
-    BuildDetails: { context?: string; target?: string; secrets?: string[]; contextIgnores: { patterns?: string[] }[] };
+    BuildDetails: {
+      Deps?: string[];
+      context?: string;
+      target?: string;
+      secrets?: string[];
+      contextIgnores: { patterns?: string[] }[];
+    };
   }[];
 }
+
+interface Button {
+  text: string;
+  iconName: string;
+  requiresConfirmation?: boolean;
+  inputs?: { name: string }[];
+  location: { componentType: string; componentID: string };
+  /** What a click runs, and in which row its lines are. */
+  command: string;
+  row: string;
+}
+
+/** pkg/model/trigger_mode.go: not at the start, but after a change of a file. */
+const ON_CHANGE_ALONE = 3;
 
 interface Evaluation {
   rows: Row[];
   names: string[];
+  buttons: Record<string, Button>;
   /** Those whose change lets Tilt read the Tiltfile again. */
   files: string[];
   error: string;
@@ -83,9 +109,22 @@ describe('the Tiltfile', () => {
     return {
       rows,
       names: rows.map(({ Name }) => Name),
+      buttons: buttonsOf(result.ObjectSet ?? {}),
       files: result.ConfigFiles ?? [],
       error: stderr + (result.Error?.message ?? result.Error ?? ''),
     };
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: objects of any kind
+  function buttonsOf(objects: Record<string, Record<string, any>>): Record<string, Button> {
+    const commands = objects['tilt.dev/v1alpha1, Resource=cmds'] ?? {};
+    const buttons = Object.entries(objects['tilt.dev/v1alpha1, Resource=uibuttons'] ?? {});
+    return Object.fromEntries(
+      buttons.map(([name, { spec }]) => {
+        const { spec: given, metadata } = commands[`btn-${name}`];
+        return [name, { ...spec, command: given.args.at(-1), row: metadata.annotations['tilt.dev/resource'] }];
+      }),
+    );
   }
 
   function row(name: string, ...args: string[]): Row {
@@ -125,9 +164,21 @@ describe('the Tiltfile', () => {
     expect(evaluate('--environment', 'moon').error).to.contain('There is no environment moon. There are: local');
   });
 
-  it('is read again when the chart, the names or the tokens change', () => {
-    const files = ['cluster/ctlptl.yaml', 'cluster/namespace.yaml', CHART, '.npmrc'];
-    expect(evaluate('--environment', 'staging').files).to.include.members(files.map((file) => fixture.at(file)));
+  it('is read again when the chart, its values, the names or the tokens change', () => {
+    const files = ['cluster/ctlptl.yaml', 'cluster/namespace.yaml', '.npmrc', VALUES, `${CHART}/templates`];
+    const at = (paths: string[]): string[] => paths.map((path) => fixture.at(path));
+    expect(evaluate().files).to.include.members(at([...files, LOCAL_VALUES, MINE]));
+    expect(evaluate('--environment', 'staging').files).to.include.members(
+      at([...files, `${CHART}/values-staging.yaml`]),
+    );
+  });
+
+  it('is not read again when the values of another environment change', () => {
+    const { files } = evaluate();
+    expect(files)
+      .to.not.include(fixture.at(CHART))
+      .and.not.include(fixture.at(`${CHART}/values-prod.yaml`));
+    expect(evaluate('--environment', 'prod').files).to.not.include(fixture.at(LOCAL_VALUES));
   });
 
   describe('gives helm the chart', () => {
@@ -144,6 +195,102 @@ describe('the Tiltfile', () => {
       fixture.write(VALUES, values);
       expect(chart()).to.equal(before);
     });
+  });
+
+  describe('with values of a developer’s own', () => {
+    const values = { services: { clock: { enabled: false }, store: { logLevel: 'trace' } } };
+    before(() => fixture.write(MINE, stringify(values)));
+    after(() => fixture.remove(MINE));
+
+    it('runs what they say, in the local cluster alone', () => {
+      expect(evaluate().names).to.include('store').and.not.include('clock');
+      expect(environmentOf(container(deployedWith(), 'store')).LOG_LEVEL).to.equal('trace');
+      expect(evaluate('--environment', 'staging').names).to.include('clock');
+    });
+  });
+
+  describe('with a service on this machine', () => {
+    const faults: Record<string, [string[], string]> = {
+      'there is none of its name': [
+        ['--local=fornt'],
+        'LOCAL names fornt, which does not run. There are: clock, front',
+      ],
+      'it is not among those that run': [['--local=clock', 'front', 'store'], 'LOCAL names clock, which does not run.'],
+      'released images are to run': [['--local=store', '--environment', 'staging'], 'LOCAL runs sources, and ENV=stag'],
+    };
+    for (const [when, [args, said]] of Object.entries(faults))
+      it(`says so when ${when}`, () => expect(evaluate(...args).error).to.contain(said));
+  });
+
+  describe('with some services edited and the rest as released', () => {
+    const FILE = 'dist/images-1.4.2.yaml';
+    const digest = `sha256:${'1'.repeat(64)}`;
+    const edit = ['--edit=front', '--version=1.4.2'];
+    before(() =>
+      fixture.write(
+        FILE,
+        stringify({
+          serviceDefaults: { image: { registry: 'registry.example.com/team' } },
+          services: { store: { image: { digest } }, clock: { image: { digest } } },
+        }),
+      ),
+    );
+    after(() => fixture.remove('dist'));
+
+    it('builds the edited alone, and reads anew what make package makes', () => {
+      const { rows, names, files } = evaluate(...edit);
+      const builds = rows.flatMap(({ Name, ImageTargets }) =>
+        (ImageTargets ?? []).map(({ selector }) => `${Name} ${selector}`),
+      );
+      expect(builds.join()).to.contain('front').and.not.contain('store').and.not.contain('clock');
+      expect(names).to.include('store');
+      expect(evaluate(...edit, '--tests').names).to.not.include('store tests');
+      expect(files).to.include(fixture.at(FILE));
+    });
+
+    it('runs the rest from its digests by production’s settings, within reach and with its data', () => {
+      const manifests = deployedWith(...edit);
+      const { image, securityContext, resources } = container(manifests, 'store');
+      expect(image).to.equal(`registry.example.com/team/stand/store@${digest}`);
+      expect(securityContext).to.include({ readOnlyRootFilesystem: true });
+      expect(resources?.limits).to.include({ memory: '384Mi' });
+      expect(environmentOf(container(manifests, 'store'))).to.include({
+        LOG_FORMAT: 'json',
+        PORT: '8081',
+        PGHOST: 'postgresql',
+      });
+      const { spec } = find(manifests, 'Deployment', 'store');
+      const { command, args } = spec.template.spec.initContainers[0];
+      expect([...command, ...args]).to.deep.equal(['node', 'dist/migrate.js', '--seed']);
+      expect(find(manifests, 'Service', 'store').spec.ports[0]).to.include({ nodePort: 30081 });
+      expect(container(manifests, 'front').image).to.equal('localhost:5005/front:tilt-1');
+      expect(environmentOf(container(manifests, 'front'))).to.include({ LOG_FORMAT: 'text' });
+    });
+
+    it('keeps what local values say of one of them alone', () => {
+      const mine = { services: { store: { logLevel: 'trace' }, clock: { enabled: false } } };
+      fixture.write(MINE, stringify(mine));
+      try {
+        expect(environmentOf(container(deployedWith(...edit), 'store')).LOG_LEVEL).to.equal('trace');
+        expect(evaluate(...edit).names).to.not.include('clock');
+      } finally {
+        fixture.remove(MINE);
+      }
+    });
+
+    const faults: Record<string, [string[], string]> = {
+      'there is none of its name': [
+        ['--edit=fornt', '--version=1.4.2'],
+        'EDIT names fornt, which does not run. There are: clock, front',
+      ],
+      'it is not told which version the rest is': [['--edit=front'], 'VERSION is missing'],
+      'nothing is edited': [['--version=1.4.2'], 'EDIT is missing'],
+      'the version is not there': [['--edit=front', '--version=9.9.9'], 'dist/images-9.9.9.yaml is missing'],
+      'the version has no image of one': [['--edit=store', '--version=1.4.2'], `${FILE} has no image of front`],
+      'all is as released': [[...edit, '--environment', 'staging'], 'EDIT is about sources, and ENV=staging runs what'],
+    };
+    for (const [when, [args, said]] of Object.entries(faults))
+      it(`says so when ${when}`, () => expect(evaluate(...args).error).to.contain(said));
   });
 
   describe('with tokens of private registries', () => {
@@ -169,6 +316,42 @@ describe('the Tiltfile', () => {
     expect(imagesOf('front').flatMap(({ BuildDetails }) => BuildDetails.secrets ?? [])).to.deep.equal([]);
   });
 
+  describe('with a database per branch', () => {
+    const NOTE = '.stand/database-per-branch';
+    const inFixture = (...args: string[]) => spawnSync('git', args, { cwd: fixture.root });
+    before(() => {
+      inFixture('init', '--quiet', '--initial-branch=feature/a,b');
+      fixture.write(NOTE, '');
+    });
+    after(() => {
+      fixture.remove(NOTE);
+      fixture.remove('.git');
+    });
+
+    it('makes it before the pods that wait for it, under a name that is no other branch’s', () => {
+      const { names } = evaluate();
+      expect(names).to.include('branch database');
+      const { env = [] } = container(deployedWith(), 'store');
+      const database = env.find(({ name }) => name === 'PGDATABASE')?.value;
+      expect(database).to.match(/^stand\.feature\/a-b-[0-9a-f]{8}$/);
+      expect(row('branch database').DeployTarget.ServeCmdSpec?.args).to.include(database);
+    });
+
+    it('takes up another branch and its migrations together, never migrations alone', () => {
+      const migrations = fixture.at('services/store/migrations');
+      expect(evaluate().files).to.include.members([migrations, fixture.at('.stand/branch')]);
+      const watched = row('store').ImageTargets[0]?.BuildDetails.Deps;
+      expect(watched).to.include(fixture.at('services/store/src')).and.not.include(migrations);
+      expect(watched).to.not.include(fixture.at('services/store'));
+    });
+
+    it('has the main one on the main branch, and outside of the local cluster', () => {
+      expect(evaluate('--environment', 'staging').names).to.not.include('branch database');
+      inFixture('symbolic-ref', 'HEAD', 'refs/heads/main');
+      expect(row('branch database').DeployTarget.ServeCmdSpec?.args).to.include('stand');
+    });
+  });
+
   describe('with debuggers', () => {
     it('leads each to a port of its own', () => {
       const { rows } = evaluate('--debug');
@@ -189,7 +372,7 @@ describe('the Tiltfile', () => {
         },
         () => deployedWith('--debug'),
       );
-      const inspector = { name: 'NODE_DEBUG_OPTION', value: '--inspect=0.0.0.0:9229' };
+      const inspector = { name: 'NODE_DEBUG_OPTION', value: '--inspect=127.0.0.1:9229 --inspect-publish-uid=http' };
       const variables = (service: string) => container(manifests, service).env?.filter(({ name }) => !isOfChart(name));
       expect(variables('store')).to.deep.equal([...forAll, inspector]);
       expect(variables('front')).to.deep.equal([variable('OWN'), inspector]);
@@ -238,9 +421,10 @@ describe('the Tiltfile', () => {
 
   /** The objects that helm makes with the flags that Tilt calls it with, and those that it adds for the images. */
   function deployedWith(...args: string[]): Manifest[] {
-    const command = row('release', ...args).DeployTarget.applyCmd?.args ?? [];
+    const { args: command = [], env = [] } = row('release', ...args).DeployTarget.applyCmd ?? {};
     const flags = command.filter((argument) => /^--(values|set)/.test(argument));
-    const images = ['front', 'store', 'clock'].map((name) => {
+    const built = ['front', 'store', 'clock'].filter((name) => env.join().includes(`services.${name}.image.tag`));
+    const images = built.map((name) => {
       const image = `services.${name}.image`;
       return `--set=${image}.repository=localhost:5005/${name},${image}.tag=tilt-1`;
     });
@@ -328,6 +512,82 @@ describe('the Tiltfile', () => {
       expect(imagesOf('store')[0]?.BuildDetails.context).to.equal(others);
       fixture.remove(added);
       expect(contextOf()).to.equal(before);
+    });
+  });
+
+  it('has each row under a label', () => {
+    const { rows } = evaluate('--debug', '--traces', '--tests');
+    expect(rows.filter(({ Labels }) => !Labels).map(({ Name }) => Name)).to.deep.equal([]);
+  });
+
+  describe('has rows of tests', () => {
+    before(() => fixture.write('services/front/test/front.test.ts', ''));
+    after(() => fixture.remove('services/front/test'));
+
+    const testedBy = (name: string): string[] | undefined =>
+      row(name, '--tests').DeployTarget.Deps?.map((path) => relative(fixture.root, path));
+
+    it('for Node.js services that have some, only where they are wanted and a save is served', () => {
+      const testRows = (...args: string[]) => evaluate(...args).names.filter((name) => name.endsWith(' tests'));
+      expect(testRows('--tests')).to.have.members(['front tests', 'store tests']);
+      expect(testRows('--tests', 'store')).to.deep.equal(['store tests']);
+      expect(testRows()).to.deep.equal([]);
+      expect(testRows('--tests', '--environment', 'staging')).to.deep.equal([]);
+    });
+
+    it('that run after a save of the service, of those that it calls, or of the chassis', () => {
+      expect(testedBy('store tests')).to.deep.equal(['services/store', 'services/chassis/src']);
+      expect(testedBy('front tests')).to.deep.equal(['services/front', 'services/store', 'services/chassis/src']);
+    });
+
+    it('not at the start, beside all else, at the lowest priority', () => {
+      const { TriggerMode, DeployTarget } = row('front tests', '--tests');
+      expect(TriggerMode).to.equal(ON_CHANGE_ALONE);
+      expect(DeployTarget.AllowParallel).to.equal(true);
+      expect(DeployTarget.UpdateCmdSpec?.args.at(-1)).to.match(/ nice -n 19 .*tests-row\.ts front store; fi$/);
+    });
+  });
+
+  /** The extension that makes them does so only in `tilt up` and `tilt ci`, of which neither is tried here. */
+  describe('has buttons', () => {
+    const OWN = 'tilt_modules/buttons/Tiltfile';
+    let text: string;
+
+    before(() => {
+      const extension = evaluate().files.find((file) => file.endsWith('/uibutton/Tiltfile')) ?? '';
+      const everywhere = readFileSync(extension, 'utf8').replace("['up', 'ci']", "['alpha tiltfile-result']");
+      fixture.write('tilt_modules/uibutton/Tiltfile', everywhere);
+      text = fixture.read(OWN);
+      fixture.write(OWN, text.replace('ext://uibutton', '../uibutton/Tiltfile'));
+    });
+    after(() => {
+      fixture.write(OWN, text);
+      fixture.remove('tilt_modules/uibutton');
+    });
+
+    it('at the top of the page, each with an icon and a target that there is', () => {
+      const { buttons } = evaluate();
+      expect(buttons).to.have.all.keys('open', 'traffic', 'lint-chart', 'db-seed', 'db-save', 'db-load', 'db-reset');
+      const makefile = fixture.read('Makefile');
+      for (const [name, { text, iconName, location, command }] of Object.entries(buttons)) {
+        expect(text).to.match(/^[A-Z]/);
+        expect(iconName).to.match(/^[a-z_]+$/);
+        expect(location).to.deep.equal({ componentType: 'Global', componentID: 'nav' });
+        expect(command).to.contain(`make --silent ${name} `);
+        expect(makefile).to.match(new RegExp(`^${name}:`, 'm'));
+      }
+    });
+
+    it('for data where the database is, which ask before any is lost', () => {
+      const { buttons } = evaluate();
+      for (const [name, { row, requiresConfirmation = false, command }] of Object.entries(buttons)) {
+        expect(row).to.equal(name.startsWith('db-') ? 'postgresql' : '(Tiltfile)');
+        expect(requiresConfirmation).to.equal(['db-load', 'db-reset'].includes(name));
+        expect(command.includes('YES=1')).to.equal(requiresConfirmation);
+      }
+      for (const name of ['db-save', 'db-load'])
+        expect(buttons[name]?.inputs).to.have.nested.property('[0].name', 'NAME');
+      expect(evaluate('--environment', 'staging').buttons).to.have.all.keys('open', 'traffic', 'lint-chart');
     });
   });
 

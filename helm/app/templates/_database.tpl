@@ -11,7 +11,7 @@ The service's own server, or else the PostgreSQL of this release or the external
 inCluster: true
 host: postgresql
 port: 5432
-name: {{ .root.Values.postgresql.auth.database | quote }}
+name: {{ coalesce .root.Values.postgresql.database .root.Values.postgresql.auth.database | quote }}
 secret: postgresql
 userKey: username
 passwordKey: password

@@ -27,7 +27,11 @@ spec:
     {{- include "app.dnsEgress" . | nindent 4 }}
     {{- range concat $values.needs $values.uses }}
     {{- $callee := include "app.values" (dict "root" $.root "name" .) | fromJson }}
-    {{- if $callee.enabled }}
+    {{- if and $callee.enabled $callee.endpoint.address }}
+    # {{ . }} runs outside: {{ $callee.endpoint.address }}
+    - ports:
+        - port: {{ $callee.endpoint.port | default $callee.port }}
+    {{- else if $callee.enabled }}
     - to:
         {{- include "app.peer" (dict "root" $.root "name" .) | nindent 8 }}
       ports:

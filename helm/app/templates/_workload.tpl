@@ -6,6 +6,10 @@ when the service is disabled.
 {{- $values := include "app.values" . | fromJson }}
 {{- if $values.enabled }}
 {{- $context := merge (dict "values" $values) . }}
+{{- if $values.endpoint.address }}
+{{- include "app.service" $context }}
+{{- include "app.endpointSlice" $context }}
+{{- else }}
 {{- include "app.serviceAccount" $context }}
 {{- include "app.deployment" $context }}
 {{- include "app.service" $context }}
@@ -29,6 +33,7 @@ when the service is disabled.
 {{- end }}
 {{- if $values.httpRoute.enabled }}
 {{- include "app.httpRoute" $context }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -225,7 +230,7 @@ env:
   {{- end }}
   {{- if and $values.debug (not (include "app.hasVariable" (dict "env" $values.env "name" "NODE_DEBUG_OPTION"))) }}
   - name: NODE_DEBUG_OPTION
-    value: --inspect=0.0.0.0:9229
+    value: --inspect=127.0.0.1:9229 --inspect-publish-uid=http
   {{- end }}
 {{- with $values.envFrom }}
 envFrom:
@@ -262,6 +267,10 @@ spec:
   type: {{ quote .values.service.type }}
   selector:
     {{- include "app.selectorLabels" . | nindent 4 }}
+    {{- if .values.endpoint.address }}
+    # Of no pod: without a selector, Kubernetes would go on naming the addresses of the pods that there were.
+    endpoint: elsewhere
+    {{- end }}
   ports:
     - name: http
       port: {{ .values.port }}
@@ -269,6 +278,21 @@ spec:
       {{- with .values.service.nodePort }}
       nodePort: {{ . }}
       {{- end }}
+{{- end }}
+
+{{/* Where the service runs instead of in a pod; its Service leads there. */}}
+{{- define "app.endpointSlice" }}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+{{ include "app.metadata" . }}
+    kubernetes.io/service-name: {{ quote .name }}
+addressType: {{ ternary "IPv6" "IPv4" (contains ":" .values.endpoint.address) }}
+endpoints:
+  - addresses: [{{ quote .values.endpoint.address }}]
+ports:
+  - name: http
+    port: {{ .values.endpoint.port | default .values.port }}
 {{- end }}
 
 {{/* For `helm test` and for Prometheus; beside the Service that may be open to the world. */}}

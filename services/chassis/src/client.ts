@@ -23,10 +23,12 @@ type Sending = RequestInit & { method: string; headers: Record<string, string> }
 export class ServiceClient {
   readonly name: string;
   readonly url: string;
+  readonly #pauses: number[];
 
-  constructor(name: string, url: string) {
+  constructor(name: string, url: string, pauses = RETRY_MS) {
     this.name = name;
     this.url = url;
+    this.#pauses = pauses;
   }
 
   /**
@@ -48,7 +50,7 @@ export class ServiceClient {
     };
     const repeatable = idempotent ?? ['GET', 'HEAD', 'PUT', 'DELETE'].includes(method);
     const end = performance.now() + timeForCall();
-    const answer = this.#send(`${this.url}${path}`, init, end, repeatable ? RETRY_MS : []);
+    const answer = this.#send(`${this.url}${path}`, init, end, repeatable ? this.#pauses : []);
     void countCall(this.name, method, answer, typeOf);
     return answer;
   }

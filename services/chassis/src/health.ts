@@ -32,8 +32,9 @@ const TIMEOUT_MS = 1500;
 
 /**
  * The two probes, and the metrics beside them. `/livez` answers while the process can answer at all: a dead database is
- * no reason to restart. In development it tells by which sources and migrations, as make wait and make status ask. `/readyz` runs the
- * check; it logs when the answer changes and each reason once, not at each probe.
+ * no reason to restart. In development it tells by which sources and migrations, and which faults are set, as make wait,
+ * make status and make fault ask. `/readyz` runs the check; it logs when the answer changes and each reason once, not at
+ * each probe.
  */
 export function createHealth({ logger, check = async () => {}, port }: Options): Health {
   let stopping = false;
@@ -57,7 +58,7 @@ export function createHealth({ logger, check = async () => {}, port }: Options):
   const router = Router();
   router.get('/livez', (_req, res) => {
     const sources = globalThis.__sources;
-    res.json({ status: 'up', ...(sources && { sources, migrated: readMigrated() }) });
+    res.json({ status: 'up', ...(sources && { sources, migrated: readMigrated(), faults: readFaults() }) });
   });
   router.get('/readyz', async (_req, res) => {
     const fault = await findFault();
@@ -82,6 +83,11 @@ export function createHealth({ logger, check = async () => {}, port }: Options):
 /** What a container in development has noted of its migrations (../migrated.cjs). */
 function readMigrated(): unknown {
   return existsSync('.migrated') ? JSON.parse(readFileSync('.migrated', 'utf8')) : undefined;
+}
+
+/** What make fault has set for the calls of this service (../fault-injection.cjs). */
+function readFaults(): unknown {
+  return JSON.parse(process.env.CHASSIS_FAULTS ?? '{}');
 }
 
 /** A sentence for a log. Node puts failed connections to several addresses into one AggregateError without a message. */

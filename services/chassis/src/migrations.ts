@@ -49,7 +49,7 @@ export function findPending(migrations: string[], run: string[]): string[] {
   if (pending.length > 0 && unknown.length > 0)
     throw new Fault(
       `the database has ${unknown.join(', ')}, which is not among the files here, and lacks ${pending.join(', ')}, ` +
-        'as after a change of branch. The branch with both brings them together; `make reset` makes the local ' +
+        'as after a change of branch. The branch with both brings them together; `make db-reset` makes the local ' +
         'database anew from the files here',
     );
   for (const name of pending) checkPlace(name, migrations, run);
@@ -63,7 +63,7 @@ function checkPlace(name: string, migrations: string[], run: string[]): void {
   if (numberOf(name) < last)
     throw new Fault(
       `${name}.sql comes before ${run.at(-1)}, which the database has run: give it a higher number. ` +
-        'If it only ran later here than elsewhere, `make reset` makes the local database anew',
+        'If it only ran later here than elsewhere, `make db-reset` makes the local database anew',
     );
 }
 

@@ -132,7 +132,7 @@ describe('the folder of migrations', () => {
       await run();
       write('0001_late.sql', 'select 1;');
       expect(await fault()).to.match(
-        /^0001_late\.sql comes before 0002_two, which the database has run: give it a higher number\. .*`make reset`/,
+        /^0001_late\.sql comes before 0002_two, which the database has run: give it a higher number\. .*`make db-reset`/,
       );
     });
 
@@ -143,7 +143,7 @@ describe('the folder of migrations', () => {
       remove('0002_theirs.sql');
       write('0002_ours.sql', 'select 1;');
       expect(await fault()).to.match(
-        /^the database has 0002_theirs, which is not among the files here, and lacks 0002_ours, .*`make reset`/,
+        /^the database has 0002_theirs, which is not among the files here, and lacks 0002_ours, .*`make db-reset`/,
       );
     });
 

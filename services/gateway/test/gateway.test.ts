@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { TIMEOUT_HEADER } from '@stand/chassis/deadline';
 import { expect } from 'chai';
 import type { App } from '../../../test/setup/app.ts';
 import { type Answer, listen, type Sent, send, sendRaw, until } from '../../../test/setup/http.ts';
@@ -211,7 +212,11 @@ describe('gateway', () => {
       toOrders.stall();
       const halfAnswer = await listen((_req, res) => void res.writeHead(200, { 'content-length': 9 }).write('{'));
       const other = await startGateway(halfAnswer.url);
-      const answers = await Promise.all([get('/api/orders'), send(`${other.url}/api/catalog/products`)]);
+      const headers = { [TIMEOUT_HEADER]: '1000' };
+      const answers = await Promise.all([
+        get('/api/orders', headers),
+        send(`${other.url}/api/catalog/products`, { headers }),
+      ]);
       await Promise.all([halfAnswer.close(), other.close()]);
       expect(answers.map(({ body }) => body.detail)).to.deep.equal([
         'orders did not answer in time',

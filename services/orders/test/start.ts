@@ -3,5 +3,8 @@ import { type AppWithDatabase, startAppWithDatabase } from '../../../test/setup/
 import type { TestDatabase } from '../../../test/setup/database.ts';
 import { createApp } from '../src/app.ts';
 
-export const startOrders = (database: TestDatabase, catalogUrl: string): Promise<AppWithDatabase> =>
-  startAppWithDatabase(database, (given) => createApp({ ...given, catalog: new ServiceClient('catalog', catalogUrl) }));
+/** It repeats calls less patiently than in a cluster, where pods come and go. */
+export function startOrders(database: TestDatabase, catalogUrl: string): Promise<AppWithDatabase> {
+  const catalog = new ServiceClient('catalog', catalogUrl, [50]);
+  return startAppWithDatabase(database, (given) => createApp({ ...given, catalog }));
+}

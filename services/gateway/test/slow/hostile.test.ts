@@ -1,7 +1,7 @@
-import { createDatabase, withClient } from '../../../test/setup/database.ts';
-import { endure } from '../../../test/setup/hostile.ts';
-import { needsServices } from '../../../test/setup/needs.ts';
-import { type Service, startService } from '../../../test/setup/service.ts';
+import { createDatabase, withClient } from '../../../../test/setup/database.ts';
+import { endure } from '../../../../test/setup/hostile.ts';
+import { needsServices } from '../../../../test/setup/needs.ts';
+import { type Service, startService } from '../../../../test/setup/service.ts';
 
 const ORDER = '01890a5d-ac96-774b-bcce-b302099a8057';
 const items = [{ productId: 1, quantity: 1 }];

@@ -1,6 +1,6 @@
 /**
  * Kills orders and catalog at random while clients order, and prints where all pieces are then:
- * node --conditions=source --require ts-node/register services/orders/test/kills.ts 50
+ * node --conditions=source --require ts-node/register services/orders/test/slow/kills.ts 50
  */
 import { disturb } from './disturbances.ts';
 import { startShop } from './shop.ts';

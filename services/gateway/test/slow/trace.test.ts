@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { expect } from 'chai';
-import { jaegerConfig } from '../../../scripts/host/jaeger.ts';
-import { freePort } from '../../../scripts/host/postgres.ts';
-import { which } from '../../../scripts/machine/command.ts';
-import { createDatabase, withClient } from '../../../test/setup/database.ts';
-import { getJson, send, until } from '../../../test/setup/http.ts';
-import { needsServices } from '../../../test/setup/needs.ts';
-import { startReceiver } from '../../../test/setup/otlp.ts';
-import { type Service, startService } from '../../../test/setup/service.ts';
+import { jaegerConfig } from '../../../../scripts/host/jaeger.ts';
+import { freePort } from '../../../../scripts/host/postgres.ts';
+import { which } from '../../../../scripts/machine/command.ts';
+import { createDatabase, withClient } from '../../../../test/setup/database.ts';
+import { getJson, send, until } from '../../../../test/setup/http.ts';
+import { needsServices } from '../../../../test/setup/needs.ts';
+import { startReceiver } from '../../../../test/setup/otlp.ts';
+import { type Service, startService } from '../../../../test/setup/service.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const GIVEN = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01`, baggage: 'customer=7' };

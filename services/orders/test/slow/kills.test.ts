@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { send, until } from '../../../test/setup/http.ts';
+import { send, until } from '../../../../test/setup/http.ts';
 import { disturb } from './disturbances.ts';
 import { ITEM, type Shop, startShop } from './shop.ts';
 

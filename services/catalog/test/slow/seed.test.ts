@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { createDatabase, withClient } from '../../../test/setup/database.ts';
-import { startMigration } from '../../../test/setup/service.ts';
+import { createDatabase, withClient } from '../../../../test/setup/database.ts';
+import { startMigration } from '../../../../test/setup/service.ts';
 
 describe('the seed of catalog', () => {
   it('comes after the migrations, and changes nothing when it comes again', async () => {

@@ -2,15 +2,16 @@ import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
 import { LOCAL_VALUES } from '../setup/copy.ts';
+import { dump } from '../setup/dump.ts';
 import { send } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { Host, type HostFixture, hostFixture, read } from './host.ts';
+import { Host, type HostFixture, hostFixture, query, read } from './host.ts';
 
 const MIGRATION = 'services/store/migrations/0002_of_a_branch.sql';
 /** As in values-local.yaml. */
 const STORE = { service: { nodePort: 30081 } };
 
-describe('make reset', function () {
+describe('make db-reset', function () {
   this.timeout(150_000);
   let fixture: HostFixture;
   let host: Host | undefined;
@@ -31,7 +32,7 @@ describe('make reset', function () {
 
   /** @returns what it prints @throws with that when it fails */
   function reset(...args: string[]): string {
-    const { status, stdout, stderr } = fixture.copy.run('make', ['reset', ...args]);
+    const { status, stdout, stderr } = fixture.copy.run('make', ['db-reset', ...args]);
     if (status !== 0) throw new Error(stderr);
     return stdout + stderr;
   }
@@ -49,6 +50,19 @@ describe('make reset', function () {
   it('has nothing to do before there is data', () =>
     expect(() => reset('YES=1')).to.throw(/✗ There is no local data: nothing answers at .*\n {2}make dev starts it/));
 
+  it('leaves nothing behind that a new database would not have', async () => {
+    await start();
+    const fresh = await query(fixture, dump);
+    await addItem();
+    await query(fixture, (client) =>
+      client.query(`create table mine (id int); create schema theirs; create table theirs.own (id int unique);
+        alter table "store".items add mine text; create function mine() returns int language sql return 1`),
+    );
+    expect(await query(fixture, dump)).to.not.deep.equal(fresh);
+    reset('YES=1');
+    expect(await query(fixture, dump)).to.deep.equal(fresh);
+  });
+
   it('empties and seeds the database below running services', async () => {
     await start();
     await addItem();
@@ -58,10 +72,19 @@ describe('make reset', function () {
     expect(await items()).to.not.contain('of mine');
   });
 
+  it('leaves what is not of SERVICES', async () => {
+    await start();
+    await addItem();
+    await query(fixture, (client) => client.query('create table mine (id int)'));
+    reset('YES=1', 'SERVICES=store');
+    expect(await items()).to.not.contain('of mine');
+    expect(await query(fixture, dump)).to.include('relation r mine');
+  });
+
   it('deletes nothing unasked', async () => {
     await start();
     await addItem();
-    expect(() => reset()).to.throw(/✗ Delete all data of store in localhost:\d+\?/);
+    expect(() => reset()).to.throw(/✗ Delete all data but saves in localhost:\d+\?/);
     expect(await items()).to.contain('of mine');
   });
 
@@ -72,7 +95,7 @@ describe('make reset', function () {
     fixture.copy.write(MIGRATION.replace('a_branch', 'another'), 'select 1;');
 
     host = new Host(fixture);
-    expect(await host.end()).to.contain('`make reset`');
+    expect(await host.end()).to.contain('`make db-reset`');
     expect(reset('YES=1', 'SERVICES=store')).to.contain('✓ Migrated and seeded anew: store');
     await start();
     expect(await items())
@@ -83,14 +106,14 @@ describe('make reset', function () {
   it('says which migration fails, and is done by the next one', async () => {
     const broken = MIGRATION.replace('0002_of_a_branch', '0003_broken');
     fixture.copy.write(broken, 'select nothing;');
-    expect(() => reset('YES=1')).to.throw(/✗ The migrations of store failed; see above\n {2}store is empty until/);
+    expect(() => reset('YES=1')).to.throw(/✗ The migrations of store failed; see above\n {2}Nothing is deleted/);
     fixture.copy.remove(broken);
     expect(reset('YES=1')).to.contain('✓ Migrated');
   });
 
   const refused: Record<string, string> = {
-    'ENV=prod': 'make reset is about local data, never that of ENV=prod',
-    'ENV=staging': 'make reset is about local data, never that of ENV=staging',
+    'ENV=prod': 'This is about local data, never that of ENV=prod',
+    'ENV=staging': 'This is about local data, never that of ENV=staging',
     'SERVICES=front': 'front is no service with a database. There are: store',
     'SERVICES=constructor': 'constructor is no service with a database. There are: store',
   };
@@ -117,7 +140,7 @@ describe('make reset', function () {
   it("leaves another's server alone", async () => {
     const other = createServer((socket) => socket.end());
     await new Promise<void>((done) => other.listen(fixture.ports.database, '127.0.0.1', done));
-    const output = await new Host(fixture, [], {}, 'make reset YES=1').end();
+    const output = await new Host(fixture, [], {}, 'make db-reset YES=1').end();
     other.close();
     expect(output).to.match(/✗ The database at localhost:\d+ does not answer: .*\n {2}make doctor/);
   });

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { createDatabase, type TestDatabase, withClient } from '../../../test/setup/database.ts';
-import { type Answer, type Sent, send, sendRaw, until } from '../../../test/setup/http.ts';
-import { needsServices } from '../../../test/setup/needs.ts';
-import { type Service, startService } from '../../../test/setup/service.ts';
-import { createWire, type Wire } from '../../../test/setup/wire.ts';
+import { createDatabase, type TestDatabase, withClient } from '../../../../test/setup/database.ts';
+import { type Answer, type Sent, send, sendRaw, until } from '../../../../test/setup/http.ts';
+import { needsServices } from '../../../../test/setup/needs.ts';
+import { type Service, startService } from '../../../../test/setup/service.ts';
+import { createWire, type Wire } from '../../../../test/setup/wire.ts';
 
 /** The whole shop, each service a process of its own as in production, with a wire to catalog that can be cut. */
 describe('the shop', () => {

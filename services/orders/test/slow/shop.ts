@@ -1,5 +1,5 @@
-import { createDatabase, withClient } from '../../../test/setup/database.ts';
-import { type Answer, send, until } from '../../../test/setup/http.ts';
+import { createDatabase, withClient } from '../../../../test/setup/database.ts';
+import { type Answer, send, until } from '../../../../test/setup/http.ts';
 import { Replica } from './replica.ts';
 import { createTap } from './tap.ts';
 

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { ServiceClient } from '@stand/chassis/client';
 import { expect } from 'chai';
-import { type AppWithDatabase, type Line, recordLogs } from '../../../test/setup/app.ts';
-import { createDatabase, type TestDatabase } from '../../../test/setup/database.ts';
-import { type Answer, send, until } from '../../../test/setup/http.ts';
-import { startService } from '../../../test/setup/service.ts';
-import { createWire, type Wire } from '../../../test/setup/wire.ts';
-import { startCatalog } from '../../catalog/test/start.ts';
-import { startRecovery } from '../src/recovery.ts';
-import { startOrders } from './start.ts';
+import { type AppWithDatabase, type Line, recordLogs } from '../../../../test/setup/app.ts';
+import { createDatabase, type TestDatabase } from '../../../../test/setup/database.ts';
+import { type Answer, send, until } from '../../../../test/setup/http.ts';
+import { startService } from '../../../../test/setup/service.ts';
+import { createWire, type Wire } from '../../../../test/setup/wire.ts';
+import { startCatalog } from '../../../catalog/test/start.ts';
+import { startRecovery } from '../../src/recovery.ts';
+import { startOrders } from '../start.ts';
 
 const GIVEN_UP = { status: 503, detail: 'The order could not be completed in time and was given up' };
 
@@ -58,7 +58,7 @@ describe('recovery', () => {
   function recover(): Line[] {
     const { logger, lines } = recordLogs();
     const { pool } = orders;
-    const client = new ServiceClient('catalog', `http://127.0.0.1:${wire.port}`);
+    const client = new ServiceClient('catalog', `http://127.0.0.1:${wire.port}`, [50]);
     recoveries.push(startRecovery({ pool, catalog: client, logger }));
     return lines;
   }

@@ -1,5 +1,5 @@
-import { until } from '../../../test/setup/http.ts';
-import { type Service, startService } from '../../../test/setup/service.ts';
+import { until } from '../../../../test/setup/http.ts';
+import { type Service, startService } from '../../../../test/setup/service.ts';
 
 /** A process of a service that is started again whenever it dies, and that can be killed at any step of its work. */
 export class Replica {

@@ -1,0 +1,34 @@
+/**
+ * Tilt's row `branch database`: makes the database of the git branch, and has the Tiltfile read again when the branch is
+ * another one, since Tilt watches nothing in .git.
+ *   branch-database.ts DATABASE   the one that the services use; another one has Tilt start this anew
+ */
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeDatabase } from '../database/branches.ts';
+import { findLocalDatabase, loadLocalValues } from '../database/local.ts';
+import { BRANCH_MARK, headFile } from '../facts/branch.ts';
+import { onChange } from '../host/changes.ts';
+import { complain, run, say } from '../machine/terminal.ts';
+
+const RETRY_MS = 1000;
+const [inUse] = process.argv.slice(2);
+
+run(async () => {
+  const values = loadLocalValues();
+  const { auth, database } = values.postgresql;
+  onChange([headFile()], new AbortController().signal, readAgain);
+  if (database !== inUse) return readAgain();
+  const { use } = await findLocalDatabase(values);
+  for (;;) {
+    try {
+      const isNew = await use((connect) => makeDatabase(connect, values));
+      return say(`✓ The services' database is ${database}${isNew ? `, made as a copy of ${auth.database}` : ''}`);
+    } catch (error) {
+      complain(error);
+      await sleep(RETRY_MS);
+    }
+  }
+});
+
+const readAgain = (): void => writeFileSync(BRANCH_MARK, String(new Date()));

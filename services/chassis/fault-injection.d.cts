@@ -1,0 +1,3 @@
+export const DATABASE: string;
+export const LETTER: string;
+export function delayOf(text: string): number | undefined;
