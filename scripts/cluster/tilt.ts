@@ -155,7 +155,9 @@ function sourcesOf(name: string): string[] {
 
 /** What a database per branch follows from. */
 function branchFiles(): string[] {
-  const migrations = readdirSync('services').flatMap((name) => MIGRATIONS.map((entry) => join(folder(name), entry)));
+  // Below a file Tilt would watch nothing, and none of the others either.
+  const folders = readdirSync('services', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const migrations = folders.flatMap(({ name }) => MIGRATIONS.map((entry) => join(folder(name), entry)));
   return [BRANCH_MARK, ...migrations];
 }
 

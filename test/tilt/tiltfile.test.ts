@@ -339,6 +339,7 @@ describe('the Tiltfile', () => {
 
     it('takes up another branch and its migrations together, never migrations alone', () => {
       const migrations = fixture.at('services/store/migrations');
+      expect(evaluate().files).to.not.include(fixture.at('services/Dockerfile/migrations'));
       expect(evaluate().files).to.include.members([migrations, fixture.at('.stand/branch')]);
       const watched = row('store').ImageTargets[0]?.BuildDetails.Deps;
       expect(watched).to.include(fixture.at('services/store/src')).and.not.include(migrations);
