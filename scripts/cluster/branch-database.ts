@@ -19,9 +19,9 @@ run(async () => {
   const { auth, database } = values.postgresql;
   onChange([headFile()], new AbortController().signal, readAgain);
   if (database !== inUse) return readAgain();
-  const { use } = await findLocalDatabase(values);
   for (;;) {
     try {
+      const { use } = await findLocalDatabase(values);
       const isNew = await use((connect) => makeDatabase(connect, values));
       return say(`✓ The services' database is ${database}${isNew ? `, made as a copy of ${auth.database}` : ''}`);
     } catch (error) {

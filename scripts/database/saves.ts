@@ -45,15 +45,16 @@ export async function useSaves(work: (saves: Saves, place: string) => Promise<vo
 
 export class Saves {
   readonly #connect: Connect;
-  readonly #main: string;
+  /** The services'. */
+  readonly #database: string;
   /** That of no branch. */
-  readonly #first: string;
+  readonly #main: string;
   readonly #services: Definition[];
 
   constructor(connect: Connect, { postgresql }: Values, services: Definition[]) {
     this.#connect = connect;
-    this.#main = postgresql.database;
-    this.#first = postgresql.auth.database;
+    this.#database = postgresql.database;
+    this.#main = postgresql.auth.database;
     this.#services = services;
   }
 
@@ -95,7 +96,7 @@ export class Saves {
       throw new Fault(`There is a database ${database} that make db-save has not made`, 'Take another NAME.');
     const migrations = Object.fromEntries(this.#services.map((one) => [one.name, hashMigrations(one.folder)]));
     const comment = JSON.stringify({ savedAt: new Date(), migrations });
-    await replaceDatabase(this.#connect, database, this.#main, (copy) =>
+    await replaceDatabase(this.#connect, database, this.#database, (copy) =>
       this.#query(`comment on database ${quote(copy)} is ${pg.escapeLiteral(comment)}`),
     );
   }
@@ -103,7 +104,7 @@ export class Saves {
   /** With the migrations that are new since it was made. @throws {Fault} */
   async load({ database, migrations }: Save): Promise<void> {
     const outdated = this.#services.filter(({ name, folder }) => migrations[name] !== hashMigrations(folder));
-    await replaceDatabase(this.#connect, this.#main, database, (copy) =>
+    await replaceDatabase(this.#connect, this.#database, database, (copy) =>
       migrateAll(outdated, 'Nothing is loaded: mend them, then make db-load again.', copy),
     );
   }
@@ -112,8 +113,8 @@ export class Saves {
   async listBranches(): Promise<BranchDatabase[]> {
     const query = `select datname as database, pg_size_pretty(pg_database_size(oid)) as size from pg_database
       where starts_with(datname, $1) and strpos(datname, '@') = 0 order by datname`;
-    const { rows } = await this.#query(query, [`${this.#first}.`]);
-    return rows.map((row) => ({ ...row, isUsed: row.database === this.#main }));
+    const { rows } = await this.#query(query, [`${this.#main}.`]);
+    return rows.map((row) => ({ ...row, isUsed: row.database === this.#database }));
   }
 
   async drop({ database }: Pick<Save, 'database'>): Promise<void> {
@@ -121,7 +122,7 @@ export class Saves {
   }
 
   #databaseOf(name: string): string {
-    return `${this.#main}@${name}`;
+    return `${this.#database}@${name}`;
   }
 
   async #exists(database: string): Promise<boolean> {

@@ -26,9 +26,7 @@ describe('a second stand beside the first', function () {
     await tiltCi();
     second = await makeFixture();
     Object.assign(second.env, { XDG_STATE_HOME: process.env.XDG_STATE_HOME });
-    const options = { cwd: second.root, env: { ...process.env, MAKEFLAGS: '', MAKELEVEL: '' }, detached: true };
-    dev = spawn('make', ['dev', 'MODE=cluster', 'TESTS=0'], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [dev.stdout, dev.stderr]) stream?.on('data', (data) => (output += data));
+    start('MODE=cluster');
   });
   afterEach(function () {
     if (this.currentTest?.isFailed()) console.log(output.split('\n').slice(-60).join('\n'));
@@ -39,6 +37,12 @@ describe('a second stand beside the first', function () {
     second?.remove();
     await capture('make', ['down']);
   });
+
+  function start(mode: string): void {
+    const options = { cwd: second?.root, env: { ...process.env, MAKEFLAGS: '', MAKELEVEL: '' }, detached: true };
+    dev = spawn('make', ['dev', mode, 'TESTS=0'], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [dev.stdout, dev.stderr]) stream?.on('data', (data) => (output += data));
+  }
 
   async function interrupt(): Promise<void> {
     if (!dev?.pid || dev.exitCode !== null || dev.signalCode !== null) return;
@@ -88,5 +92,16 @@ describe('a second stand beside the first', function () {
       true,
       true,
     ]);
+  });
+
+  it('runs in the other mode beside the first', async () => {
+    await tiltCi();
+    start('MODE=host');
+    await eventually('all are ready', () => output.includes('✓ Ready'));
+    expect((await send(ITS_STORE, { name: 'on this machine' })).status).to.equal(201);
+    expect(await itemsOf(ITS_FRONT)).to.include('on this machine');
+    expect(await itemsOf()).to.not.include('on this machine');
+    await interrupt();
+    expect(await itemsOf()).to.include('first');
   });
 });
