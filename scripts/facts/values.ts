@@ -28,7 +28,7 @@ export interface Values {
   tracing: { endpoint: string; url: string };
   postgresql: {
     enabled: boolean;
-    /** The services', where that is not the one of `auth`, which is made with the server; loadValues says it in any case. */
+    /** The services', if not that of `auth`, which is made with the server; where this is enabled, loadValues says it. */
     database: string;
     auth: { username: string; password: string; database: string };
   };
@@ -50,7 +50,7 @@ export const MINE = `${CHART}/values-local.mine.yaml`;
 export function loadValues(environment: string, selected: string[] = []): Values {
   checkEnvironment(environment);
   const values = readValues(valuesFiles(environment));
-  values.postgresql.database = databaseOf(environment, values);
+  if (values.postgresql.enabled) values.postgresql.database = databaseOf(environment, values);
   select(values.services, selected);
   checkNeeds(values.services);
   return values;

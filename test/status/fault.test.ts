@@ -36,7 +36,7 @@ describe('make fault in the cluster', () => {
     });
     const services = { web: { port: web.port, uses: ['payments'] }, payments: { port: machine.ports.gateway } };
     const serviceDefaults = { enabled: true, needs: [], uses: [], url: '', database: { enabled: false } };
-    const values = { serviceDefaults, services, postgresql: { enabled: true } };
+    const values = { serviceDefaults, services, postgresql: { enabled: true, auth: { database: 'stand' } } };
     machine.write('helm/app/values.yaml', JSON.stringify(values));
     machine.install('kubectl', KUBECTL);
   });

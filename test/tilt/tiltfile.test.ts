@@ -19,7 +19,7 @@ interface Row {
   DeployTarget: {
     applyCmd?: { args: string[]; env: string[] };
     UpdateCmdSpec?: { args: string[] };
-    ServeCmdSpec?: { args: string[] };
+    ServeCmd?: { Argv: string[] };
     Deps?: string[];
     AllowParallel?: boolean;
     portForwardTemplateSpec?: { forwards: { localPort: number; containerPort: number }[] };
@@ -334,7 +334,7 @@ describe('the Tiltfile', () => {
       const { env = [] } = container(deployedWith(), 'store');
       const database = env.find(({ name }) => name === 'PGDATABASE')?.value;
       expect(database).to.match(/^stand\.feature\/a-b-[0-9a-f]{8}$/);
-      expect(row('branch database').DeployTarget.ServeCmdSpec?.args).to.include(database);
+      expect(row('branch database').DeployTarget.ServeCmd?.Argv).to.include(database);
     });
 
     it('takes up another branch and its migrations together, never migrations alone', () => {
@@ -349,7 +349,7 @@ describe('the Tiltfile', () => {
     it('has the main one on the main branch, and outside of the local cluster', () => {
       expect(evaluate('--environment', 'staging').names).to.not.include('branch database');
       inFixture('symbolic-ref', 'HEAD', 'refs/heads/main');
-      expect(row('branch database').DeployTarget.ServeCmdSpec?.args).to.include('stand');
+      expect(row('branch database').DeployTarget.ServeCmd?.Argv).to.include('stand');
     });
   });
 
