@@ -5,7 +5,6 @@
  */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeDatabase } from '../database/branches.ts';
 import { findLocalDatabase, loadLocalValues } from '../database/local.ts';
 import { BRANCH_MARK, headFile } from '../facts/branch.ts';
 import { onChange } from '../host/changes.ts';
@@ -15,15 +14,15 @@ const RETRY_MS = 1000;
 const [inUse] = process.argv.slice(2);
 
 run(async () => {
-  const values = loadLocalValues();
-  const { auth, database } = values.postgresql;
   onChange([headFile()], new AbortController().signal, readAgain);
-  if (database !== inUse) return readAgain();
   for (;;) {
     try {
+      const values = loadLocalValues();
+      const { database } = values.postgresql;
+      if (database !== inUse) return readAgain();
       const { use } = await findLocalDatabase(values);
-      const isNew = await use((connect) => makeDatabase(connect, values));
-      return say(`✓ The services' database is ${database}${isNew ? `, made as a copy of ${auth.database}` : ''}`);
+      await use(async () => {});
+      return say(`✓ The services' database is ${database}`);
     } catch (error) {
       complain(error);
       await sleep(RETRY_MS);

@@ -4,10 +4,10 @@
  *   local.ts [--traces] SERVICE [the services that run, where not all do …]
  */
 import { once } from 'node:events';
-import { parseArgs } from 'node:util';
-import { MIGRATIONS } from '../../services/chassis/sources.cjs';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { hashMigrations, MIGRATIONS } from '../../services/chassis/sources.cjs';
 import { localPort } from '../facts/ports.ts';
-import { loadValues, sourcesOf } from '../facts/values.ts';
+import { isOfBranch, loadValues, sourcesOf } from '../facts/values.ts';
 import { onChange, readChanged } from '../host/changes.ts';
 import { jaegerTracing } from '../host/jaeger.ts';
 import { migrate } from '../host/migrations.ts';
@@ -15,6 +15,7 @@ import { announce, withoutLabels } from '../host/output.ts';
 import { Service } from '../host/service.ts';
 import { type Definition, defineServices } from '../host/services.ts';
 import { Fault, run } from '../machine/terminal.ts';
+import { folder } from '../services/folders.ts';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -24,35 +25,38 @@ const [name = '', ...selected] = positionals;
 const stopping = new AbortController();
 const { signal } = stopping;
 
+/** The hash of those that were applied, or failed, last. */
+let migrated: string | undefined;
+/** Ended by the next change, for which what it waits for may be of no use. */
+let attempt = new AbortController();
+
 run(async () => {
   for (const ending of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(ending, () => stopping.abort());
   const stopped = once(signal, 'abort');
   // Tilt names the row.
   withoutLabels();
-  let service = new Service(define(), () => {});
-  await applyMigrations(service.definition);
-  if (signal.aborted) return;
-  void service.start();
-  const { folder } = service.definition;
-  onChange(
-    MIGRATIONS.map((file) => `${folder}/${file}`),
-    signal,
-    async () => {
-      const definition = readChanged(define);
-      // Or they are another branch's, whose database is taken up below.
-      if (definition && service.isAs(definition)) await applyMigrations(definition);
-    },
-  );
-  onChange(sourcesOf('local'), signal, async () => {
+  let service: Service | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  const takeUp = async (): Promise<void> => {
     const definition = readChanged(define);
-    if (!definition || service.isAs(definition)) return;
-    await service.end();
-    await applyMigrations(definition);
+    if (!definition || signal.aborted) return;
+    const isOther = !service?.isAs(definition);
+    if (isOther) await service?.end();
+    if (isOther || migrated !== hashMigrations(definition.folder)) await applyMigrations(definition);
+    if (!isOther || signal.aborted) return;
     service = new Service(definition, () => {});
-    if (!signal.aborted) void service.start();
-  });
+    void service.start();
+  };
+  const heed = (): void => {
+    attempt.abort();
+    attempt = new AbortController();
+    last = last.then(takeUp);
+  };
+  const migrations = MIGRATIONS.map((file) => `${folder(name)}/${file}`);
+  onChange([...sourcesOf('local'), ...migrations], signal, heed);
+  heed();
   await stopped;
-  await service.end();
+  await service?.end();
 });
 
 /** As in host mode, at another port: its own leads into the cluster. */
@@ -67,7 +71,13 @@ function define(): Definition {
   return { ...found, port, env };
 }
 
+/** Those of another branch wait for its database, which comes with the values. */
 async function applyMigrations(definition: Definition): Promise<void> {
-  const fault = await migrate(definition, signal);
+  const hash = hashMigrations(definition.folder);
+  const isWanted = (): boolean => isOfBranch(loadValues('local')) && isDeepStrictEqual(define(), definition);
+  const ending = AbortSignal.any([signal, attempt.signal]);
+  const fault = await migrate(definition, ending, isWanted);
+  if (ending.aborted) return;
+  migrated = hash;
   if (fault) announce(`✗ ${fault}; they run again at the next save`);
 }

@@ -1,6 +1,6 @@
 /**
  * What the Tiltfile asks, as JSON, so that it works out nothing by itself:
- *   tilt.ts [--environment staging] [--debug] [--traces] [--tests] [--local orders …] [--edit orders … --version 1.4.2] [SERVICE …]
+ *   tilt.ts [--environment staging] [--debug] [--traces] [--tests] [--down] [--local orders …] [--edit orders … --version 1.4.2] [SERVICE …]
  * What is wrong is an answer as well, as `fault`: Tilt would hide the words of a program that fails among its own.
  */
 import { existsSync, readdirSync } from 'node:fs';
@@ -16,6 +16,7 @@ import {
   CHART,
   chartFiles,
   checkLocal,
+  isOfBranch,
   loadValues,
   overridesOf,
   type ServiceValues,
@@ -41,6 +42,8 @@ interface Settings {
   edit: string[];
   version: string;
   tests: boolean;
+  /** All is to be taken away, whatever the branch is. */
+  down: boolean;
 }
 
 interface Row {
@@ -77,6 +80,7 @@ const { values, positionals: selected } = parseArgs({
     edit: { type: 'string', multiple: true, default: [] },
     version: { type: 'string', default: '' },
     tests: { type: 'boolean', default: false },
+    down: { type: 'boolean', default: false },
   },
 });
 // Whatever comes of it: Tilt asks again when one of these changes.
@@ -90,7 +94,8 @@ facts({ ...values, selected })
   .then((answer) => console.log(JSON.stringify({ files, ...answer })));
 
 /** @throws with a sentence when the environment or a service is unknown, or a needed service is off */
-async function facts({ environment, selected, debug, traces, tests, local, edit, version }: Settings): Promise<object> {
+async function facts(settings: Settings): Promise<object> {
+  const { environment, selected, debug, traces, tests, local, edit, version, down } = settings;
   const { context, namespace, release } = readNames();
   const chart = snapshotChart();
   const { services, postgresql } = loadValues(environment, selected);
@@ -99,34 +104,40 @@ async function facts({ environment, selected, debug, traces, tests, local, edit,
   checkLocal(local, environment, services);
   const released = findReleased({ edit, local, version, environment }, services);
   const inPods = enabled.filter(([name]) => !local.includes(name));
+  const isOfAuth = !perBranch && postgresql.database === postgresql.auth.database;
+  const isToBeMade = environment === 'local' && postgresql.enabled && !isOfAuth;
   const built = inPods.filter(([name]) => !released.includes(name));
+  const rows = enabled.map(([name, { image, port }]): Row => {
+    const isLocal = local.includes(name);
+    const isBuilt = built.some(([other]) => other === name);
+    const target = isBuilt ? (environment === 'local' ? 'dev' : 'prod') : null;
+    const isLive = target === 'dev' && isNode(name);
+    const inspector = isLive && debug ? inspectorPort(port) : null;
+    const snapshot = isLive ? snapshotSources(name) : null;
+    const command = isLocal
+      ? ['scripts/cluster/local.ts', ...(traces ? ['--traces'] : []), '--', name, ...selected]
+      : null;
+    return {
+      ...{ name, target, snapshot, inspector, command },
+      sources: sourcesOf(name),
+      image: image.repository,
+      port: hostPort(port),
+      isNode: isNode(name),
+      tests: tests && environment === 'local' && !released.includes(name) ? testsOf(name, services) : null,
+    };
+  });
+  // The snapshots may have another one's migrations.
+  if (perBranch && !down && !isOfBranch({ postgresql }))
+    throw new Error('There is no git branch, as in a rebase, or it is changing: with DB=branch all waits for one');
   return {
     ...{ context, namespace, release, chart },
     baseImages: baseImages(),
     buildSecrets: buildSecrets(),
     npmrc: existsSync(NPMRC) ? NPMRC : null,
-    services: enabled.map(([name, { image, port }]): Row => {
-      const isLocal = local.includes(name);
-      const isBuilt = built.some(([other]) => other === name);
-      const target = isBuilt ? (environment === 'local' ? 'dev' : 'prod') : null;
-      const isLive = target === 'dev' && isNode(name);
-      const inspector = isLive && debug ? inspectorPort(port) : null;
-      const snapshot = isLive ? snapshotSources(name) : null;
-      const command = isLocal
-        ? ['scripts/cluster/local.ts', ...(traces ? ['--traces'] : []), '--', name, ...selected]
-        : null;
-      return {
-        ...{ name, target, snapshot, inspector, command },
-        sources: sourcesOf(name),
-        image: image.repository,
-        port: hostPort(port),
-        isNode: isNode(name),
-        tests: tests && environment === 'local' && !released.includes(name) ? testsOf(name, services) : null,
-      };
-    }),
+    services: rows,
     hasDatabase: postgresql.enabled,
-    // The services', where it follows from the git branch.
-    branchDatabase: postgresql.enabled && perBranch ? postgresql.database : null,
+    // The services', where it is not the one that the server begins with, or follows from the git branch.
+    branchDatabase: isToBeMade ? postgresql.database : null,
     // Where Jaeger's page is on localhost, and where it takes traces; null without it.
     jaeger: traces ? { page: tracesPort(), otlp: otlpPort() } : null,
     helmFlags: [
@@ -135,7 +146,7 @@ async function facts({ environment, selected, debug, traces, tests, local, edit,
       ...(await upgradeFlags()),
       ...(selected.length > 0 ? selectionFlags(all) : []),
       ...built.flatMap(([name]) => imageFlags(name)),
-      ...(perBranch && postgresql.enabled ? [`--set-string=postgresql.database=${postgresql.database}`] : []),
+      ...(isToBeMade ? [`--set-string=postgresql.database=${postgresql.database}`] : []),
       ...(debug && environment === 'local' ? debugFlags(built) : []),
       ...(local.length > 0 ? localFlags(await findHostAddress(), enabled, local) : []),
       ...(showsColours(environment) ? ['--set=serviceDefaults.logColors=true'] : []),

@@ -1,6 +1,7 @@
 /** The database of a git branch (make dev DB=branch), beside the main one in the same server. */
 import type { Values } from '../facts/values.ts';
-import { type Connect, SERVER } from './local.ts';
+import { Fault } from '../machine/terminal.ts';
+import { type Connect, SERVER } from './connect.ts';
 import { replaceDatabase } from './replace.ts';
 
 /**
@@ -8,9 +9,16 @@ import { replaceDatabase } from './replace.ts';
  * @returns whether it has made it @throws {Fault}
  */
 export async function makeDatabase(connect: Connect, { postgresql: { auth, database } }: Values): Promise<boolean> {
-  const query = 'select from pg_database where datname = $1';
-  const { rowCount } = await connect((client) => client.query(query, [database]), SERVER);
-  if (rowCount) return false;
-  await replaceDatabase(connect, database, auth.database, async () => {});
+  if (await isThere(connect, database)) return false;
+  await replaceDatabase(connect, database, auth.database, async () => {
+    // Nobody else makes one by now.
+    if (await isThere(connect, database))
+      throw new Fault(`Another make has made the database ${database}`, 'Try again.');
+  });
   return true;
+}
+
+async function isThere(connect: Connect, database: string): Promise<boolean> {
+  const query = 'select from pg_database where datname = $1';
+  return (await connect((client) => client.query(query, [database]), SERVER)).rowCount === 1;
 }

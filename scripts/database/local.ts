@@ -1,6 +1,6 @@
 /** The local database, in whichever mode: what answers at its port on localhost, once it has shown whose it is. */
 import { existsSync, realpathSync } from 'node:fs';
-import pg from 'pg';
+import type pg from 'pg';
 import { argument } from '../facts/arguments.ts';
 import type { Mode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
@@ -10,18 +10,12 @@ import { startPostgres } from '../host/postgres.ts';
 import { DATA, refuseOthersState } from '../host/state.ts';
 import { ask } from '../machine/command.ts';
 import { isTaken } from '../machine/ports.ts';
-import { Fault } from '../machine/terminal.ts';
+import { Fault, say } from '../machine/terminal.ts';
+import { makeDatabase } from './branches.ts';
+import { type Connect, connectionsOf, explain, refuse, SERVER } from './connect.ts';
 
-const CONNECT_TIMEOUT_MS = 5000;
-/** A database that every server has, to work on the others from. */
-export const SERVER = 'postgres';
 /** Of the chart's StatefulSet. */
 export const POD = 'postgresql-0';
-const DOCTOR = 'make doctor says who holds the port.';
-
-type Work<T> = (client: pg.Client) => Promise<T>;
-/** Connects to the services' database, or another one of its server, for as long as `work` takes. */
-export type Connect = <T>(work: Work<T>, database?: string) => Promise<T>;
 
 export interface LocalDatabase {
   /** In words. */
@@ -42,33 +36,30 @@ export function loadLocalValues(): Values {
   return values;
 }
 
-/** @throws {Fault} when there is none, or what answers in its place is another one */
+/**
+ * Makes that of the git branch, where it is still to come.
+ * @throws {Fault} when there is none, or what answers in its place is another one
+ */
 export async function findLocalDatabase(values: Values): Promise<LocalDatabase> {
   const connect = connectionsOf(values);
-  if (await isTaken(databasePort()))
-    return {
-      place: `localhost:${databasePort()}`,
-      mode: await connect(recognize, SERVER),
-      use: (work) => work(connect),
-    };
+  if (await isTaken(databasePort())) {
+    const mode = await connect(recognize, SERVER);
+    await tellOfNew(connect, values);
+    return { place: `localhost:${databasePort()}`, mode, use: (work) => work(connect) };
+  }
   if (!existsSync(DATA))
     throw new Fault(`There is no local data: nothing answers at localhost:${databasePort()}`, 'make dev starts it.');
   refuseOthersState();
-  return { place: DATA, mode: 'host', use: (work) => started(values, () => work(connect)) };
+  return {
+    place: DATA,
+    mode: 'host',
+    use: (work) => started(values, () => tellOfNew(connect, values).then(() => work(connect))),
+  };
 }
 
-export const connectionsOf =
-  (values: Values): Connect =>
-  (work, database) =>
-    connected(values, work, database);
-
-async function connected<T>({ postgresql }: Values, work: Work<T>, database = postgresql.database): Promise<T> {
-  const { username: user, password } = postgresql.auth;
-  const address = { host: '127.0.0.1', port: databasePort(), ssl: false };
-  const client = new pg.Client({ ...address, user, password, database, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  client.on('error', () => {});
-  await client.connect().catch(explain);
-  return work(client).finally(() => client.end());
+async function tellOfNew(connect: Connect, values: Values): Promise<void> {
+  const { auth, database } = values.postgresql;
+  if (await makeDatabase(connect, values)) say(`✓ The database ${database} is made, as a copy of ${auth.database}`);
 }
 
 /** By what the server says of itself: its data is host mode's, or its address the pod's. */
@@ -79,19 +70,6 @@ async function recognize(client: pg.Client): Promise<Mode> {
   if (existsSync(DATA) && folder === realpathSync(DATA)) return 'host';
   if (address === (await findPodAddress())) return 'cluster';
   refuse(new Error(`its data is in ${folder}`));
-}
-
-/** A server that gives no answer may well be the right one. */
-function explain(error: Error): never {
-  if (error instanceof pg.DatabaseError) refuse(error);
-  throw new Fault(`The database at localhost:${databasePort()} does not answer: ${error.message}`, DOCTOR);
-}
-
-function refuse(reason: Error): never {
-  throw new Fault(
-    `What answers at localhost:${databasePort()} is not the database of this clone: ${reason.message}`,
-    DOCTOR,
-  );
 }
 
 /** Empty where there is no such pod. */

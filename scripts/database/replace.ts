@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Fault } from '../machine/terminal.ts';
-import { type Connect, SERVER } from './local.ts';
+import { type Connect, SERVER } from './connect.ts';
 
 /** Empty, as another one that every server has. */
 export const EMPTY = 'template0';

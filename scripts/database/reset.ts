@@ -4,7 +4,7 @@ import type { Values } from '../facts/values.ts';
 import { migrate } from '../host/migrations.ts';
 import { type Definition, defineServices } from '../host/services.ts';
 import { Fault } from '../machine/terminal.ts';
-import type { Connect } from './local.ts';
+import type { Connect } from './connect.ts';
 import { EMPTY, replaceDatabase } from './replace.ts';
 
 /** As long as another connection may be in the way. */

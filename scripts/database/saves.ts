@@ -8,7 +8,8 @@ import type { Values } from '../facts/values.ts';
 import type { Definition } from '../host/services.ts';
 import { parseObject } from '../machine/json.ts';
 import { Fault } from '../machine/terminal.ts';
-import { type Connect, findLocalDatabase, loadLocalValues, SERVER } from './local.ts';
+import { type Connect, SERVER } from './connect.ts';
+import { findLocalDatabase, loadLocalValues } from './local.ts';
 import { quote, replaceDatabase } from './replace.ts';
 import { migrateAll, servicesWithData } from './reset.ts';
 
@@ -46,26 +47,26 @@ export async function useSaves(work: (saves: Saves, place: string) => Promise<vo
 export class Saves {
   readonly #connect: Connect;
   /** The services'. */
-  readonly #database: string;
+  readonly database: string;
   /** That of no branch. */
   readonly #main: string;
   readonly #services: Definition[];
 
   constructor(connect: Connect, { postgresql }: Values, services: Definition[]) {
     this.#connect = connect;
-    this.#database = postgresql.database;
+    this.database = postgresql.database;
     this.#main = postgresql.auth.database;
     this.#services = services;
   }
 
-  /** The newest first. */
-  async list(): Promise<Save[]> {
+  /** Of the services' database, or of another branch's; the newest first. */
+  async list(of = this.database): Promise<Save[]> {
     const query = `select datname as database, shobj_description(oid, 'pg_database') as comment,
       pg_size_pretty(pg_database_size(oid)) as size from pg_database where starts_with(datname, $1)`;
-    const { rows } = await this.#connect((client) => client.query(query, [this.#databaseOf('')]), SERVER);
+    const { rows } = await this.#connect((client) => client.query(query, [`${of}@`]), SERVER);
     const saves = rows.flatMap(({ database, comment, size }) => {
       const { savedAt, migrations } = parseObject(comment);
-      const name = database.slice(this.#databaseOf('').length);
+      const name = database.slice(of.length + 1);
       return migrations ? { name, database, savedAt: new Date(savedAt), size, migrations } : [];
     });
     return saves.sort((a, b) => Number(b.savedAt) - Number(a.savedAt));
@@ -96,7 +97,7 @@ export class Saves {
       throw new Fault(`There is a database ${database} that make db-save has not made`, 'Take another NAME.');
     const migrations = Object.fromEntries(this.#services.map((one) => [one.name, hashMigrations(one.folder)]));
     const comment = JSON.stringify({ savedAt: new Date(), migrations });
-    await replaceDatabase(this.#connect, database, this.#database, (copy) =>
+    await replaceDatabase(this.#connect, database, this.database, (copy) =>
       this.#query(`comment on database ${quote(copy)} is ${pg.escapeLiteral(comment)}`),
     );
   }
@@ -104,7 +105,7 @@ export class Saves {
   /** With the migrations that are new since it was made. @throws {Fault} */
   async load({ database, migrations }: Save): Promise<void> {
     const outdated = this.#services.filter(({ name, folder }) => migrations[name] !== hashMigrations(folder));
-    await replaceDatabase(this.#connect, this.#database, database, (copy) =>
+    await replaceDatabase(this.#connect, this.database, database, (copy) =>
       migrateAll(outdated, 'Nothing is loaded: mend them, then make db-load again.', copy),
     );
   }
@@ -114,7 +115,7 @@ export class Saves {
     const query = `select datname as database, pg_size_pretty(pg_database_size(oid)) as size from pg_database
       where starts_with(datname, $1) and strpos(datname, '@') = 0 order by datname`;
     const { rows } = await this.#query(query, [`${this.#main}.`]);
-    return rows.map((row) => ({ ...row, isUsed: row.database === this.#database }));
+    return rows.map((row) => ({ ...row, isUsed: row.database === this.database }));
   }
 
   async drop({ database }: Pick<Save, 'database'>): Promise<void> {
@@ -122,7 +123,7 @@ export class Saves {
   }
 
   #databaseOf(name: string): string {
-    return `${this.#database}@${name}`;
+    return `${this.database}@${name}`;
   }
 
   async #exists(database: string): Promise<boolean> {

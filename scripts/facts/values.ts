@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { branchDatabase, hasDatabasePerBranch, headFile } from './branch.ts';
+import { branchDatabase, hasBranch, hasDatabasePerBranch, headFile } from './branch.ts';
 import { hostPort } from './ports.ts';
 
 /** One service's values, as far as building and running it needs them. See helm/app/values.yaml. */
@@ -61,13 +61,9 @@ function databaseOf(environment: string, { postgresql: { auth, database } }: Val
   return isOfBranch ? branchDatabase(auth.database) : database || auth.database;
 }
 
-/** Whether these values of the local environment still have the database of the branch: a checkout changes files first. */
-export function isOfBranch({ postgresql: { auth, database } }: Values): boolean {
-  try {
-    return !hasDatabasePerBranch() || branchDatabase(auth.database) === database;
-  } catch {
-    return false;
-  }
+/** Whether these values of the local environment have the database of the branch: a checkout changes files before. */
+export function isOfBranch({ postgresql: { auth, database } }: Pick<Values, 'postgresql'>): boolean {
+  return !hasDatabasePerBranch() || (hasBranch() && branchDatabase(auth.database) === database);
 }
 
 /** values.yaml alone: what the services are in every environment. */

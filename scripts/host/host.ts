@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { hashMigrations, MIGRATIONS } from '../../services/chassis/sources.cjs';
 import { makeDatabase } from '../database/branches.ts';
-import { connectionsOf } from '../database/local.ts';
+import { connectionsOf } from '../database/connect.ts';
 import { noteDatabasePerBranch } from '../facts/branch.ts';
 import { databasePort, otherSlot } from '../facts/ports.ts';
 import { checkSchema } from '../facts/schema.ts';
@@ -20,6 +20,8 @@ import { announce, onReaderGone } from './output.ts';
 import { Service } from './service.ts';
 import { type Definition, defineServices } from './services.ts';
 import { endLeftovers, forgetRun, type Migrated, noteRun, refuseOthersState, refuseSecondRun } from './state.ts';
+
+const RETRY_MS = 1000;
 
 export interface HostOptions {
   /** Which helm/app/values-ENVIRONMENT.yaml. */
@@ -39,11 +41,11 @@ export interface HostOptions {
 export async function runHostMode(wanted: HostOptions): Promise<void> {
   refuseOthersState();
   refuseSecondRun();
-  noteDatabasePerBranch();
   const options = { ...wanted, traces: wanted.traces && findJaeger() };
   const values = loadHostValues(options);
   await endLeftovers();
   await refuseTakenPorts(defineServices(values, options.debug), options);
+  noteDatabasePerBranch(values.postgresql.database);
   await new HostMode(options, values).run();
 }
 
@@ -133,9 +135,9 @@ class HostMode {
     this.#signal.throwIfAborted();
     for (const definition of definitions) this.#startService(definition);
     this.#watch();
-    onChange(sourcesOf(this.#options.environment), this.#signal, () => {
-      this.#takingUp = this.#takingUp.then(() => this.#takeUpValues());
-    });
+    onChange(sourcesOf(this.#options.environment), this.#signal, () => this.#takeUp());
+    // A checkout of the time before.
+    if (!isOfBranch(this.#values)) this.#takeUp();
     askForInstall(this.#signal);
   }
 
@@ -147,7 +149,7 @@ class HostMode {
   async #makeDatabase(values: Values): Promise<void> {
     const { auth, database } = values.postgresql;
     if (await makeDatabase(connectionsOf(values), values))
-      announce(`✓ The services' database is ${database}, made as a copy of ${auth.database}`);
+      announce(`✓ The database ${database} is made, as a copy of ${auth.database}`);
   }
 
   #startService(definition: Definition): void {
@@ -178,30 +180,46 @@ class HostMode {
     }
   }
 
-  /** Undefined when they succeeded, or there are none to run; else one sentence. */
+  /** Undefined when they succeeded, there are none to run, or they are another branch's; else one sentence. */
   async #migrate(definition: Definition): Promise<string | undefined> {
     if (definition.migrateCommand.length === 0) return undefined;
     // Before they are read: those that change meanwhile are to be applied again.
     const hash = hashMigrations(definition.folder);
-    const fault = await migrate(definition, this.#signal);
+    let isOurs = false;
+    const fault = await migrate(definition, this.#signal, () => {
+      isOurs = isOfBranch(this.#values);
+      return isOurs;
+    });
+    if (!isOurs) return undefined;
     this.#migrated.set(definition.name, { hash, failed: fault !== undefined });
     if (!this.#signal.aborted) this.#note();
     return fault;
   }
 
   async #migrateAgain(definition: Definition): Promise<void> {
-    // Or they are another branch's, whose database is about to be taken up with the values.
-    if (!isOfBranch(this.#values)) return;
     const fault = await this.#migrate(definition);
     if (fault) announce(`✗ ${fault}; they run again at the next save`);
-    else if (!this.#signal.aborted) announce(`✓ The migrations of ${definition.name} are applied`);
+    else if (!this.#signal.aborted && !this.#isBehind(definition))
+      announce(`✓ The migrations of ${definition.name} are applied`);
   }
 
-  /** Starts anew what the values have changed, and nothing else; one change after the other. */
+  /** One change after the other. */
+  #takeUp(): void {
+    this.#takingUp = this.#takingUp.then(() => this.#takeUpValues());
+  }
+
+  /** Starts anew what the values have changed, and nothing else. */
   async #takeUpValues(): Promise<void> {
     const values = this.#readValues();
-    if (!values) return;
-    await this.#makeDatabase(values).catch(({ message }) => announce(`✗ ${message}`));
+    if (!values || this.#signal.aborted) return;
+    if (!isOfBranch(values))
+      return announce('! There is no git branch, as in a rebase: database and migrations wait for one');
+    try {
+      await this.#makeDatabase(values);
+    } catch (error) {
+      announce(`✗ ${(error as Error).message}; it is tried again`);
+      return void setTimeout(() => this.#takeUp(), RETRY_MS).unref();
+    }
     this.#values = values;
     const wanted = this.#definitions();
     const isCurrent = (service: Service): boolean => wanted.some((definition) => service.isAs(definition));
@@ -221,7 +239,7 @@ class HostMode {
     if (names.length > 0) announce(`✓ Changed values taken up: ${names.join(', ')}`);
   }
 
-  /** Its migrations were put off, as in a rebase. */
+  /** Its migrations are others than those that were applied, as after a rebase. */
   #isBehind({ name, folder }: Definition): boolean {
     return this.#migrated.get(name)?.hash !== hashMigrations(folder);
   }

@@ -7,9 +7,16 @@ import type { Definition } from './services.ts';
 /** One after the other, since two that run at once wait for each other anyway. */
 let last: Promise<unknown> = Promise.resolve();
 
-/** Undefined when they succeeded, or one sentence; what failed is in the lines before. An abort ends them. */
-export function migrate(definition: Definition, signal: AbortSignal): Promise<string | undefined> {
-  const isNeeded = (): boolean => definition.migrateCommand.length > 0 && !signal.aborted;
+/**
+ * Undefined when they succeeded, or one sentence; what failed is in the lines before. An abort ends them, and `isWanted`
+ * is asked when it is their turn.
+ */
+export function migrate(
+  definition: Definition,
+  signal: AbortSignal,
+  isWanted = (): boolean => true,
+): Promise<string | undefined> {
+  const isNeeded = (): boolean => definition.migrateCommand.length > 0 && !signal.aborted && isWanted();
   const result = last.then(() => (isNeeded() ? runMigrations(definition, signal) : undefined));
   last = result;
   return result;

@@ -6,7 +6,10 @@ import { confirm, run, say } from '../machine/terminal.ts';
 run(() =>
   useSaves(async (saves, place) => {
     const save = await saves.get(argument('NAME'));
-    if (!(await confirm(`Replace all data in ${place} by the save ${save.name} of ${timeOf(save)}?`))) return;
+    if (
+      !(await confirm(`Replace all data in ${saves.database} of ${place} by the save ${save.name} of ${timeOf(save)}?`))
+    )
+      return;
     await saves.load(save);
     say(`✓ Loaded: ${save.name} of ${timeOf(save)}`);
   }),

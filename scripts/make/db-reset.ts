@@ -10,9 +10,10 @@ run(async () => {
   const services = servicesWithData(values, named);
   if (services.length === 0) return say('No service has a database: there is nothing to reset.');
   const names = services.map(({ name }) => name).join(', ');
-  const { place, use } = await findLocalDatabase(values);
-  if (!(await confirm(`Delete all data ${named.length > 0 ? `of ${names}` : 'but saves'} in ${place}?`))) return;
   const { database } = values.postgresql;
+  const { place, use } = await findLocalDatabase(values);
+  if (!(await confirm(`Delete all data ${named.length > 0 ? `of ${names}` : 'but saves'} in ${database} of ${place}?`)))
+    return;
   await use((connect) => (named.length > 0 ? resetServices(connect, services) : resetAll(connect, database, services)));
   say(`✓ Migrated and seeded anew: ${names}`);
 });

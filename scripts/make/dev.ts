@@ -51,7 +51,7 @@ run(async () => {
   );
   if (traces) await needPort(tracesPort(), 'Jaeger');
   await startCluster();
-  noteDatabasePerBranch();
+  noteDatabasePerBranch(values.postgresql.database);
   for (const name of local) await needReach(values.services[name]?.port ?? 0);
   const switches = Object.entries({ debug, traces, tests }).flatMap(([name, isOn]) => (isOn ? [`--${name}`] : []));
   const lists = Object.entries({ local, edit }).flatMap(([flag, names]) => names.map((name) => `--${flag}=${name}`));

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { connectionsOf } from '../../scripts/database/local.ts';
+import { connectionsOf } from '../../scripts/database/connect.ts';
 import { loadDefaults, loadValues } from '../../scripts/facts/values.ts';
 import { capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
@@ -25,7 +25,11 @@ describe('a database per git branch, in the cluster', function () {
   /** Whether a query has a row in a database, which may be still to come. */
   const has = (query: string, database: string): Promise<boolean> =>
     connectionsOf(loadValues('local'))(async (client) => (await client.query(query)).rowCount === 1, database).catch(
-      () => false,
+      ({ message }) => {
+        // It is still to come.
+        expect(message).to.contain('does not exist');
+        return false;
+      },
     );
 
   const fixture = inFixture();
@@ -68,6 +72,17 @@ describe('a database per git branch, in the cluster', function () {
     await eventually('it is applied', () => has(COLUMN, LOGIN));
     await git('add', '--all');
     await git('commit', '--quiet', '--message', 'migration');
+    await git('checkout', '--quiet', 'main');
+    await eventually('the main one is back', async () => (await itemsOf())?.includes('on login') === false);
+    await git('checkout', '--quiet', 'login');
+    await eventually('the branch’s is back', async () => (await itemsOf())?.includes('on login'));
+    expect(await has(COLUMN, main)).to.equal(false);
+  });
+
+  it('is that of a service on this machine too', async () => {
+    await capture('tilt', ['args', '--', '--local=store']);
+    await eventually('its pod is gone', async () => (await podUid('store')) === '');
+    await eventually('the branch’s is there', async () => (await itemsOf())?.includes('on login'));
     await git('checkout', '--quiet', 'main');
     await eventually('the main one is back', async () => (await itemsOf())?.includes('on login') === false);
     await git('checkout', '--quiet', 'login');

@@ -6,6 +6,8 @@ import { Host, type HostFixture, hostFixture, query } from './host.ts';
 
 const MIGRATION = 'services/store/migrations/0002_later.sql';
 const COLUMN = `select column_name from information_schema.columns where table_schema = 'store' and column_name = 'later'`;
+/** https://www.postgresql.org/docs/18/errcodes-appendix.html */
+const NO_DATABASE = '3D000';
 const MAIN = 'stand';
 const LOGIN = 'stand.login';
 
@@ -47,34 +49,51 @@ describe('make dev DB=branch', function () {
     );
   };
   const hasColumn = (database: string) =>
-    query(fixture, async (client) => (await client.query(COLUMN)).rowCount === 1, database);
+    query(fixture, async (client) => (await client.query(COLUMN)).rowCount === 1, database).catch(({ code }) => {
+      // It is still to come.
+      expect(code).to.equal(NO_DATABASE);
+      return false;
+    });
+  const itemsOf = (database: string): Promise<string[]> =>
+    query(
+      fixture,
+      async (client) => (await client.query('select name from "store".items')).rows.map(({ name }) => name),
+      database,
+    );
   const make = (...args: string[]): string => {
     const { stdout, stderr } = fixture.copy.run('make', args);
     return stdout + stderr;
   };
 
+  /** How often values, and so a branch, have been taken up. */
+  const takenUp = () => host?.output.split('Changed values taken up: store').length ?? 0;
+  const checkout = async (...args: string[]): Promise<void> => {
+    const before = takenUp();
+    await git('checkout', '--quiet', ...args);
+    await eventually('the branch is taken up', () => takenUp() > before);
+  };
+
   it('runs the main branch on the main database', async () => {
     await add('before');
-    expect(await query(fixture, async (client) => (await client.query('select current_database()')).rows[0], MAIN)).to
-      .exist;
-    await areThere('before', 'first', 'second');
+    expect(await itemsOf(MAIN)).to.have.members(['before', 'first', 'second']);
   });
 
   it('makes that of a new branch of the main one, and takes it up with a checkout', async () => {
-    await git('checkout', '--quiet', '-b', 'login');
-    await eventually('it is made', async () => host?.output.includes(`is ${LOGIN}, made as a copy of ${MAIN}`));
-    await eventually('it is taken up', async () => host?.output.includes('Changed values taken up: store'));
+    await checkout('-b', 'login');
+    expect(host?.output).to.contain(`✓ The database ${LOGIN} is made, as a copy of ${MAIN}`);
     await areThere('before', 'first', 'second');
     await add('on login');
+    expect(await itemsOf(LOGIN)).to.include('on login');
+    expect(await itemsOf(MAIN)).to.not.include('on login');
   });
 
   it('applies a branch’s migrations to its database alone, whichever way one comes to it', async () => {
     fixture.copy.write(MIGRATION, 'alter table "store".items add column later text;');
     await eventually('it is applied', () => hasColumn(LOGIN));
     await commit();
-    await git('checkout', '--quiet', 'main');
+    await checkout('main');
     await areThere('before', 'first', 'second');
-    await git('checkout', '--quiet', 'login');
+    await checkout('login');
     await areThere('before', 'first', 'on login', 'second');
     expect(await hasColumn(MAIN)).to.equal(false);
   });
@@ -83,37 +102,61 @@ describe('make dev DB=branch', function () {
     expect(make('db-list')).to.match(/stand\.login +this branch's/);
     expect(make('db-drop', 'NAME=stand.login', 'YES=1')).to.contain('✗ The services use stand.login');
     expect(make('db-save', 'NAME=one')).to.contain('✓ Saved');
+    expect(make('db-reset')).to.contain('✗ Delete all data but saves in stand.login of localhost');
     expect(make('db-reset', 'YES=1')).to.contain('✓ Migrated and seeded anew: store');
     await areThere('first', 'second');
     expect(make('db-load', 'NAME=one', 'YES=1')).to.contain('✓ Loaded');
     await areThere('before', 'first', 'on login', 'second');
-    await git('checkout', '--quiet', 'main');
+    await checkout('main');
     await areThere('before', 'first', 'second');
   });
 
-  it('changes nothing while there is no branch, as in a rebase', async () => {
+  it('changes nothing while there is no branch, as in a rebase, and makes up for it afterwards', async () => {
     await git('checkout', '--quiet', '--detach', 'login');
-    await eventually('it says so', async () => host?.output.includes('DB=branch needs a git branch'));
+    await eventually('it says so', () => host?.output.includes('! There is no git branch, as in a rebase'));
+    expect(make('status')).to.contain('store').and.not.contain('git branch');
+    expect(make('db-list')).to.match(/stand\.login +a branch's/);
+    await git('checkout', '--quiet', '-b', 'rebased');
+    await eventually('it is made', () => hasColumn('stand.rebased'));
     expect(await hasColumn(MAIN)).to.equal(false);
-    await areThere('before', 'first', 'second');
-    await git('checkout', '--quiet', 'main');
+    await checkout('main');
   });
 
-  it('drops a branch’s database when asked to', async () => {
-    await eventually('the branch is another one', async () => /a branch's/.test(make('db-list')));
-    expect(make('db-drop', 'NAME=stand.login', 'YES=1')).to.contain("✓ Deleted: the branch's database stand.login");
+  it('drops a branch’s database with its saves when asked to', () => {
+    expect(make('db-drop', 'NAME=stand.login', 'YES=1')).to.contain(
+      "✓ Deleted: the branch's database stand.login, and its saves one",
+    );
     expect(make('db-list')).to.not.contain('stand.login');
   });
 
   it('is left by make dev without it, which has the main database on every branch', async () => {
-    await git('checkout', '--quiet', '-b', 'other');
-    await eventually('it is made', async () => host?.output.includes('is stand.other, made'));
+    await checkout('-b', 'other');
     await areThere('before', 'first', 'second');
     await add('on other');
+    expect(await itemsOf('stand.other')).to.include('on other');
     await host?.end('SIGINT');
     host = await new Host(fixture).ready();
     await areThere('before', 'first', 'second');
     expect(make('db-list')).to.match(/stand\.other +a branch's/);
+  });
+
+  it('takes up a checkout that comes while it starts', async () => {
+    await host?.end('SIGINT');
+    await git('checkout', '--quiet', 'main');
+    host = await new Host(fixture, ['DB=branch']).says('Starting PostgreSQL');
+    await git('checkout', '--quiet', 'rebased');
+    await eventually('the branch’s database is served', async () => {
+      await add('on rebased').catch(() => {});
+      return (await itemsOf('stand.rebased')).includes('on rebased');
+    });
+    expect(await hasColumn(MAIN)).to.equal(false);
+  });
+
+  it('is made by a command too that comes before the services', async () => {
+    await host?.end('SIGINT');
+    await git('checkout', '--quiet', 'main');
+    await git('checkout', '--quiet', '-b', 'early');
+    expect(make('db-seed')).to.contain('✓ The database stand.early is made, as a copy of stand');
   });
 });
 
@@ -130,7 +173,7 @@ describe('a database per branch', () => {
       expect(stderr).to.contain(words);
     }
     const { stderr } = fixture.copy.run('make', ['dev', 'MODE=host', 'DB=branch']);
-    expect(stderr).to.contain('✗ DB=branch needs a git branch');
+    expect(stderr).to.contain('✗ DB=branch needs a git branch, and there is none');
     fixture.copy.remove();
   });
 });

@@ -131,7 +131,9 @@ describe('the data in hand', function () {
       await add('unasked');
       const before = await databases();
       expect(() => make('db-save', 'NAME=one')).to.throw(/✗ Replace the save one of \d.*\?\n.*YES=1/);
-      expect(() => make('db-load', 'NAME=one')).to.throw(/✗ Replace all data in localhost:\d+ by the save one of .*\?/);
+      expect(() => make('db-load', 'NAME=one')).to.throw(
+        /✗ Replace all data in stand of localhost:\d+ by the save one of .*\?/,
+      );
       expect(() => make('db-drop', 'NAME=one')).to.throw(/✗ Delete the save one of .*\?/);
       expect(await names()).to.include('unasked');
       expect(await databases()).to.have.members(before);

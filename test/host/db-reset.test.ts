@@ -84,7 +84,7 @@ describe('make db-reset', function () {
   it('deletes nothing unasked', async () => {
     await start();
     await addItem();
-    expect(() => reset()).to.throw(/✗ Delete all data but saves in localhost:\d+\?/);
+    expect(() => reset()).to.throw(/✗ Delete all data but saves in stand of localhost:\d+\?/);
     expect(await items()).to.contain('of mine');
   });
 
