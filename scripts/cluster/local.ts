@@ -74,10 +74,13 @@ function define(): Definition {
 /** Those of another branch wait for its database, which comes with the values. */
 async function applyMigrations(definition: Definition): Promise<void> {
   const hash = hashMigrations(definition.folder);
-  const isWanted = (): boolean => isOfBranch(loadValues('local')) && isDeepStrictEqual(define(), definition);
+  let isOurs = false;
   const ending = AbortSignal.any([signal, attempt.signal]);
-  const fault = await migrate(definition, ending, isWanted);
-  if (ending.aborted) return;
+  const fault = await migrate(definition, ending, () => {
+    isOurs = isDeepStrictEqual(readChanged(define), definition) && isOfBranch(loadValues('local'));
+    return isOurs;
+  });
+  if (ending.aborted || !isOurs) return;
   migrated = hash;
   if (fault) announce(`✗ ${fault}; they run again at the next save`);
 }
