@@ -137,7 +137,7 @@ class HostMode {
     this.#watch();
     onChange(sourcesOf(this.#options.environment), this.#signal, () => this.#takeUp());
     // A checkout of the time before.
-    if (!isOfBranch(this.#values)) this.#takeUp();
+    if (!isOfBranch(this.#values)) await this.#takeUp();
     askForInstall(this.#signal);
   }
 
@@ -204,8 +204,9 @@ class HostMode {
   }
 
   /** One change after the other. */
-  #takeUp(): void {
+  #takeUp(): Promise<void> {
     this.#takingUp = this.#takingUp.then(() => this.#takeUpValues());
+    return this.#takingUp;
   }
 
   /** Starts anew what the values have changed, and nothing else. */

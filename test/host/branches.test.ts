@@ -145,10 +145,9 @@ describe('make dev DB=branch', function () {
     await git('checkout', '--quiet', 'main');
     host = await new Host(fixture, ['DB=branch']).says('Starting PostgreSQL');
     await git('checkout', '--quiet', 'rebased');
-    await eventually('the branch’s database is served', async () => {
-      await add('on rebased').catch(() => {});
-      return (await itemsOf('stand.rebased')).includes('on rebased');
-    });
+    await host.ready();
+    await add('on rebased');
+    expect(await itemsOf('stand.rebased')).to.include('on rebased');
     expect(await hasColumn(MAIN)).to.equal(false);
   });
 
