@@ -6,6 +6,7 @@ import { capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
 import type { ServiceStatus } from '../../scripts/status/status.ts';
 import { whileEdited } from '../setup/files.ts';
+import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
 import { FRONT, inFixture, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
 
@@ -41,6 +42,8 @@ describe('a service of the cluster that runs on this machine', function () {
     await capture('tilt', ['args', '--', '--local=store']);
     await eventually('its pod is gone', async () => (await podUid('store')) === '');
     expect(await deployments()).to.equal('front');
+    // Nobody asks front before the cluster leads to it: see DNS_MS in loop.test.ts.
+    await eventually('store answers', () => getJson(STORE));
     await eventually('front answers', async () => (await itemsOf()) !== undefined);
     expect(await itemsOf()).to.include('made in a pod');
     expect(await storeStatus()).to.include({ state: 'ready', current: true, debugger: 9230 });
