@@ -20,8 +20,7 @@ run(async () => {
       const values = loadLocalValues();
       const { database } = values.postgresql;
       if (database !== inUse) return readAgain();
-      const { use } = await findLocalDatabase(values);
-      await use(async () => {});
+      await findLocalDatabase(values);
       return say(`✓ The services' database is ${database}`);
     } catch (error) {
       complain(error);

@@ -6,16 +6,20 @@ import { replaceDatabase } from './replace.ts';
 
 /**
  * Makes the database that the services are to use of a copy of the main one, unless it is there.
- * @returns whether it has made it @throws {Fault}
+ * Says by `tell` that it has made it. @throws {Fault}
  */
-export async function makeDatabase(connect: Connect, { postgresql: { auth, database } }: Values): Promise<boolean> {
-  if (await isThere(connect, database)) return false;
+export async function makeDatabase(
+  connect: Connect,
+  { postgresql: { auth, database } }: Values,
+  tell: (text: string) => void,
+): Promise<void> {
+  if (await isThere(connect, database)) return;
   await replaceDatabase(connect, database, auth.database, async () => {
     // Nobody else makes one by now.
     if (await isThere(connect, database))
       throw new Fault(`Another make has made the database ${database}`, 'Try again.');
   });
-  return true;
+  tell(`✓ The database ${database} is made, as a copy of ${auth.database}`);
 }
 
 async function isThere(connect: Connect, database: string): Promise<boolean> {

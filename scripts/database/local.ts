@@ -44,7 +44,7 @@ export async function findLocalDatabase(values: Values): Promise<LocalDatabase> 
   const connect = connectionsOf(values);
   if (await isTaken(databasePort())) {
     const mode = await connect(recognize, SERVER);
-    await tellOfNew(connect, values);
+    await makeDatabase(connect, values, say);
     return { place: `localhost:${databasePort()}`, mode, use: (work) => work(connect) };
   }
   if (!existsSync(DATA))
@@ -53,13 +53,8 @@ export async function findLocalDatabase(values: Values): Promise<LocalDatabase> 
   return {
     place: DATA,
     mode: 'host',
-    use: (work) => started(values, () => tellOfNew(connect, values).then(() => work(connect))),
+    use: (work) => started(values, () => makeDatabase(connect, values, say).then(() => work(connect))),
   };
-}
-
-async function tellOfNew(connect: Connect, values: Values): Promise<void> {
-  const { auth, database } = values.postgresql;
-  if (await makeDatabase(connect, values)) say(`✓ The database ${database} is made, as a copy of ${auth.database}`);
 }
 
 /** By what the server says of itself: its data is host mode's, or its address the pod's. */

@@ -146,10 +146,8 @@ class HostMode {
   }
 
   /** That of the branch (DB=branch), where it is to be used for the first time. */
-  async #makeDatabase(values: Values): Promise<void> {
-    const { auth, database } = values.postgresql;
-    if (await makeDatabase(connectionsOf(values), values))
-      announce(`✓ The database ${database} is made, as a copy of ${auth.database}`);
+  #makeDatabase(values: Values): Promise<void> {
+    return makeDatabase(connectionsOf(values), values, announce);
   }
 
   #startService(definition: Definition): void {
