@@ -11,6 +11,8 @@ import { onChange } from '../host/changes.ts';
 import { complain, run, say } from '../machine/terminal.ts';
 
 const RETRY_MS = 1000;
+/** Enough for Tilt to start this anew, unless it did not watch yet. */
+const ANEW_MS = 20_000;
 const [inUse] = process.argv.slice(2);
 
 run(async () => {
@@ -19,9 +21,12 @@ run(async () => {
     try {
       const values = loadLocalValues();
       const { database } = values.postgresql;
-      if (database !== inUse) return readAgain();
-      await findLocalDatabase(values);
-      return say(`✓ The services' database is ${database}`);
+      if (database === inUse) {
+        await findLocalDatabase(values);
+        return say(`✓ The services' database is ${database}`);
+      }
+      readAgain();
+      await sleep(ANEW_MS);
     } catch (error) {
       complain(error);
       await sleep(RETRY_MS);

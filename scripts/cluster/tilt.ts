@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { MIGRATIONS } from '../../services/chassis/sources.cjs';
 import { edgesOf } from '../chart/graph.ts';
 import { packageOf } from '../chart/package.ts';
-import { BRANCH_MARK, hasDatabasePerBranch } from '../facts/branch.ts';
+import { BRANCH_MARK, hasBranch, hasDatabasePerBranch } from '../facts/branch.ts';
 import { CLUSTER_FILE, NAMESPACE_FILE, readNames } from '../facts/names.ts';
 import { hostPort, inspectorPort, localPort, otlpPort, tracesPort } from '../facts/ports.ts';
 import {
@@ -89,16 +89,29 @@ const released = version ? [...chartFiles('prod'), packageOf(version).images] : 
 const perBranch = environment === 'local' && hasDatabasePerBranch();
 const read = new Set([...chartFiles(environment), ...released, ...(perBranch ? branchFiles() : [])]);
 const files = [CLUSTER_FILE, NAMESPACE_FILE, NPMRC, ...read];
-facts({ ...values, selected })
+settledFacts({ ...values, selected })
   .catch(({ message }: Error) => ({ fault: message }))
   .then((answer) => console.log(JSON.stringify({ files, ...answer })));
 
+/**
+ * With a database per branch, of one branch: a checkout changes it while they are read, and the snapshots may have
+ * another one's migrations. @throws as `facts`, and when there is no branch
+ */
+async function settledFacts(settings: Settings): Promise<object> {
+  for (;;) {
+    const values = loadValues(settings.environment, settings.selected);
+    const found = await facts(settings, values);
+    const isPerBranch = perBranch && values.postgresql.enabled && !settings.down;
+    if (!isPerBranch || isOfBranch(values)) return found;
+    if (!hasBranch()) throw new Error('There is no git branch, as in a rebase: with DB=branch all waits for one');
+  }
+}
+
 /** @throws with a sentence when the environment or a service is unknown, or a needed service is off */
-async function facts(settings: Settings): Promise<object> {
-  const { environment, selected, debug, traces, tests, local, edit, version, down } = settings;
+async function facts(settings: Settings, { services, postgresql }: Values): Promise<object> {
+  const { environment, selected, debug, traces, tests, local, edit, version } = settings;
   const { context, namespace, release } = readNames();
   const chart = snapshotChart();
-  const { services, postgresql } = loadValues(environment, selected);
   const all = Object.entries(services);
   const enabled = all.filter(([, { enabled }]) => enabled);
   checkLocal(local, environment, services);
@@ -126,9 +139,6 @@ async function facts(settings: Settings): Promise<object> {
       tests: tests && environment === 'local' && !released.includes(name) ? testsOf(name, services) : null,
     };
   });
-  // The snapshots may have another one's migrations.
-  if (perBranch && !down && !isOfBranch({ postgresql }))
-    throw new Error('There is no git branch, as in a rebase, or it is changing: with DB=branch all waits for one');
   return {
     ...{ context, namespace, release, chart },
     baseImages: baseImages(),

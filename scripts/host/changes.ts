@@ -4,15 +4,26 @@ import { watch } from 'chokidar';
 import { announce } from './output.ts';
 
 const QUIET_MS = 200;
+/** How far a file's time may be behind the clock. */
+const CLOCK_MS = 20;
 const LOCKFILE = 'package-lock.json';
 /** npm's note of what it has installed. */
 const INSTALLED = 'node_modules/.package-lock.json';
 
-/** Calls `react` once after a burst of changes below `paths`, also those that are not there yet, until the signal. */
+/**
+ * Calls `react` once after a burst of changes below `paths`, also those that are not there yet, until the signal. What
+ * changes from this call on counts: a busy machine takes a second to set the watches.
+ */
 export function onChange(paths: string[], signal: AbortSignal, react: () => unknown): void {
   let timer: NodeJS.Timeout | undefined;
-  const watcher = watch(paths, { ignoreInitial: true });
-  watcher.on('all', () => {
+  const start = Date.now() - CLOCK_MS;
+  let isWatching = false;
+  const watcher = watch(paths, { alwaysStat: true });
+  watcher.on('ready', () => {
+    isWatching = true;
+  });
+  watcher.on('all', (_, __, stats) => {
+    if (!isWatching && stats && stats.ctimeMs < start) return;
     clearTimeout(timer);
     timer = setTimeout(() => signal.aborted || react(), QUIET_MS);
   });

@@ -1,7 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { parse, stringify } from 'yaml';
 import { readNames } from '../../scripts/facts/names.ts';
@@ -344,6 +346,20 @@ describe('the Tiltfile', () => {
       const watched = row('store').ImageTargets[0]?.BuildDetails.Deps;
       expect(watched).to.include(fixture.at('services/store/src')).and.not.include(migrations);
       expect(watched).to.not.include(fixture.at('services/store'));
+    });
+
+    it('is of one branch, when there is a checkout while it is read', async () => {
+      const checkout = (branch: string) => inFixture('symbolic-ref', 'HEAD', `refs/heads/${branch}`);
+      const sources = fixture.at('.stand/sources');
+      rmSync(sources, { recursive: true, force: true });
+      const script = ['--conditions=source', '--require', 'ts-node/register', 'scripts/cluster/tilt.ts'];
+      const reading = promisify(execFile)('node', script, { cwd: fixture.root, env: process.env });
+      // What it copies once it has read the values.
+      while (!existsSync(sources)) await setImmediate();
+      checkout('other');
+      const { stdout } = await reading;
+      expect(JSON.parse(stdout)).to.include({ branchDatabase: 'stand.other' }).and.not.have.property('fault');
+      checkout('feature/a,b');
     });
 
     it('has the main one on the main branch, and outside of the local cluster', () => {
