@@ -124,6 +124,18 @@ describe('make doctor', () => {
     expect(output).to.contain('! registry stand-registry is missing\n  make cluster');
   });
 
+  it('tells a firewall between the pods and this machine', async () => {
+    machine.installTools();
+    machine.installDocker({ cluster: 'running', registry: 'running' });
+    expect((await machine.doctor()).output).not.to.contain('firewall');
+    machine.installDocker({ cluster: 'running', registry: 'running', firewall: true });
+    const { output } = await machine.doctor();
+    expect(output).to.match(
+      /! Pods do not reach port \d+ of this machine at 192\.0\.2\.1: a firewall here is in between,/,
+    );
+    expect(output).to.match(/ufw allow from 172\.16\.0\.0\/12 to any port \d+ proto tcp/);
+  });
+
   it('wants memory for Docker', async () => {
     machine.installDocker({ memory: 2 * 2 ** 30 });
     expect((await machine.doctor()).output).to.contain('! Docker has 2.0 GiB of memory; 4 are wanted\n  ');

@@ -44,7 +44,9 @@ export class Machine {
   }
 
   static async make(): Promise<Machine> {
-    const [gateway = 0, database = 0, registry = 0] = await freePorts(3);
+    // Another one, 10000 higher, is one as well.
+    const [gateway = 0, database = 0, registry = 0] = (await freePorts(3)).sort((a, b) => a - b);
+    if (gateway > 55_000) return Machine.make();
     const machine = new Machine({ gateway, database, registry });
     machine.#clone();
     return machine;
@@ -96,7 +98,7 @@ export class Machine {
   }
 
   /** A docker whose engine answers as far as the doctor asks it. */
-  installDocker(has: { memory?: number; cluster?: string; registry?: string } = {}): void {
+  installDocker(has: { memory?: number; cluster?: string; registry?: string; firewall?: boolean } = {}): void {
     const info = { ServerVersion: '28.0.0', MemTotal: has.memory ?? 2 ** 33, DockerRootDir: '/nowhere' };
     const container = (name: string, status: string | undefined, port: number) => {
       const published = status === 'running' ? { '1/tcp': [{ HostPort: String(port) }] } : {};
@@ -108,7 +110,11 @@ export class Machine {
     ];
     this.install(
       'docker',
-      `case $1 in info) echo '${JSON.stringify(info)}' ;; *) echo '${JSON.stringify(containers)}'; exit ${2 - containers.length} ;; esac`,
+      `case "$1 $3" in
+        info*) echo '${JSON.stringify(info)}' ;;
+        'exec getent') echo '192.0.2.1 STREAM host.docker.internal' ;;
+        'exec timeout') exit ${has.firewall ? 124 : 0} ;;
+        *) echo '${JSON.stringify(containers)}'; exit ${2 - containers.length} ;; esac`,
     );
   }
 
