@@ -37,15 +37,18 @@ export async function findRunning(): Promise<Running> {
   }
   const environment = argument('ENV') || 'local';
   const deployed = requested === 'host' ? [] : await findServices();
-  if (deployed.length > 0)
+  if (deployed.length > 0) {
+    const local = namesOf(deployed.filter(({ spec }) => spec.selector.endpoint));
+    const here = local.length > 0 ? `, with ${local.join(' and ')} on this machine` : '';
     return {
       mode: 'cluster',
-      reason: `its release is in ${readNames().context}`,
+      reason: `its release is in ${readNames().context}${here}`,
       runs: true,
       since: 0,
       values: valuesWith(environment, namesOf(deployed)),
-      local: namesOf(deployed.filter(({ spec }) => spec.selector.endpoint)),
+      local,
     };
+  }
   const values = loadValues(environment);
   if (requested !== 'host' && (await isTaken(tiltPort())))
     return {

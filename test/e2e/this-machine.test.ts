@@ -4,7 +4,7 @@ import { kubectl } from '../../scripts/cluster/commands.ts';
 import { readNames } from '../../scripts/facts/names.ts';
 import { capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
-import type { ServiceStatus } from '../../scripts/status/status.ts';
+import type { ServiceStatus, Status } from '../../scripts/status/status.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
@@ -33,10 +33,9 @@ describe('a service of the cluster that runs on this machine', function () {
 
   const deployments = (): Promise<string> =>
     kubectl(namespace, ['get', 'deployments', '--output', 'jsonpath={.items[*].metadata.name}']);
-  const storeStatus = async (): Promise<ServiceStatus> => {
-    const { services } = JSON.parse(await capture('make', ['--silent', 'status', 'JSON=1']));
-    return services.find(({ name }: ServiceStatus) => name === 'store');
-  };
+  const status = async (): Promise<Status> => JSON.parse(await capture('make', ['--silent', 'status', 'JSON=1']));
+  const storeStatus = async (): Promise<ServiceStatus | undefined> =>
+    (await status()).services.find(({ name }) => name === 'store');
 
   it('takes the place of its pod for all that call it, with its data and a debugger', async () => {
     await capture('tilt', ['args', '--', '--local=store']);
@@ -47,6 +46,7 @@ describe('a service of the cluster that runs on this machine', function () {
     await eventually('front answers', async () => (await itemsOf()) !== undefined);
     expect(await itemsOf()).to.include('made in a pod');
     expect(await storeStatus()).to.include({ state: 'ready', current: true, debugger: 9230 });
+    expect((await status()).reason).to.contain('with store on this machine');
     expect((await send(STORE, { name: 'made on this machine' })).status).to.equal(201);
   });
 
