@@ -3,6 +3,7 @@
  * started from the sources as they are on disk by then. Exit code 17 after TIMEOUT seconds or where nothing runs, 18 when
  * one does not start from these sources, or its migrations have failed, with its error.
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { argument, listArgument } from '../facts/arguments.ts';
 import type { Mode } from '../facts/mode.ts';
@@ -27,6 +28,8 @@ run(async () => {
   if (off) throw new Fault(`${off} is not among the services that run`, 'make dev SERVICES="…" runs it.', TIMED_OUT);
 
   const timeout = AbortSignal.timeout(seconds * 1000);
+  // Each service asks by it, and Node.js warns of more than ten.
+  setMaxListeners(0, timeout);
   const services = names.map((name) => new Awaited(name, running, timeout));
   let areCurrent = false;
   while (!areCurrent && !timeout.aborted) {

@@ -28,4 +28,10 @@ describe('host mode, with many services,', function () {
     const answers = await Promise.all(services.map(({ port }) => read(port, '/readyz')));
     expect(answers).to.deep.equal(Array(COUNT).fill('{"status":"up"}'));
   });
+
+  it('has make wait ask all of them', () => {
+    const { stdout, stderr } = fixture.copy.run('make', ['wait']);
+    expect(stdout.match(/further-\d+/g)).to.have.length(COUNT - fixture.services.length);
+    expect(stderr).to.equal('');
+  });
 });
