@@ -16,6 +16,7 @@ const { heedLetters, inForce } = require('./fault-injection.cjs');
 const { noteFirst } = require('./migrated.cjs');
 const { folderOf, hashSources, IGNORED } = require('./sources.cjs');
 const { substituteFor } = require('./substitute.cjs');
+const { transpileSources } = require('./transpile.cjs');
 
 const parent = process.send && { send: process.send.bind(process) };
 // nodemon would send all that it knows of, the service's output included.
@@ -200,8 +201,11 @@ class Service {
       })
       // That the command is not there: the shell has said it, and nodemon ends.
       .on('error', () => {})
-      // In the place of one that has ended, the new one is there by now.
-      .on('restart', () => this.#run.isNew || this.#run.leave())
+      .on('restart', () => {
+        // In the place of one that has ended, the new one is there by now.
+        if (!this.#run.isNew) this.#run.leave();
+        transpileSources();
+      })
       .on('crash', () => this.#died())
       // With a signal it is a restart.
       .on('exit', (signal) => signal ?? this.#died())
@@ -257,6 +261,7 @@ async function main() {
     (req, res) => service.refuse(req, res),
   );
   process.env.PORT = String(inside);
+  transpileSources();
   service = new Service(inside);
   heedLetters(say, () => nodemon.restart());
 }

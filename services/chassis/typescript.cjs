@@ -5,8 +5,8 @@
 const { readFileSync } = require('node:fs');
 const { dirname, relative, resolve } = require('node:path');
 const { inspect, stripVTControlCharacters } = require('node:util');
-const { compile } = require('./compile.cjs');
 const { hashSources } = require('./sources.cjs');
+const { transpile } = require('./transpile.cjs');
 
 // Before the first of them is read: one that changes meanwhile makes this hash an old one, never the new one.
 globalThis.__sources = hashSources('.');
@@ -15,8 +15,7 @@ globalThis.__sources = hashSources('.');
 process.setSourceMapsEnabled(true);
 
 require.extensions['.ts'] = (module, filename) => {
-  const code = transform(readFileSync(filename, 'utf8'), filename);
-  module._compile(withSources(code, dirname(filename)), filename);
+  module._compile(withSources(transform(filename), dirname(filename)), filename);
 };
 
 /** Node.js loads no TypeScript for import(), or by its own rules: what is imported so from the sources is loaded here. */
@@ -34,9 +33,9 @@ globalThis.__importSource = async (file) => {
   return { ...exports, default: exports };
 };
 
-function transform(source, filename) {
+function transform(filename) {
   try {
-    return compile(source, filename, { sourceMaps: 'inline' }).code;
+    return transpile(filename);
   } catch ({ message }) {
     end(describeDrawing(message, relative('', filename)));
   }
