@@ -14,6 +14,7 @@ const { stripVTControlCharacters } = require('node:util');
 const { openDoor } = require('./door.cjs');
 const { heedLetters, inForce } = require('./fault-injection.cjs');
 const { noteFirst } = require('./migrated.cjs');
+const { askLinux } = require('./process-tree.cjs');
 const { folderOf, hashSources, IGNORED } = require('./sources.cjs');
 const { substituteFor } = require('./substitute.cjs');
 const { transpileSources } = require('./transpile.cjs');
@@ -24,6 +25,7 @@ process.send = undefined;
 // It would also read the developer's own ~/nodemon.json, which is about other programs.
 const { HOME } = process.env;
 delete process.env.HOME;
+askLinux();
 const nodemon = require('nodemon');
 if (HOME) process.env.HOME = HOME;
 

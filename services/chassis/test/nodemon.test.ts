@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -24,6 +24,7 @@ const server = createServer((req, res) => {
   if (req.url === '/throw') throw new Error('thrown');
   if (req.url === '/uptime') return res.end(String(process.uptime()));
   if (req.url === '/loop') for (;;);
+  if (req.url === '/start') return res.end(String(require('node:child_process').spawn('sleep', ['1000']).pid));
   if (req.url === '/end') {
     process.stdout.write('09:00:00.000 ERROR handled  src/app.ts:1\\n09:00:00.001 FATAL ended\\n  at src/app.ts:2\\n', () => process.exit(1));
     return;
@@ -57,7 +58,11 @@ describe('a service in development', function () {
       JSON.stringify({ watch: ['src'], ext: 'ts', delay: 5, signal: 'SIGINT', exec: EXEC }),
     );
     save(source('first'));
-    const env = { PATH: process.env.PATH, PORT: String(port) };
+    mkdirSync(join(root, 'bin'));
+    writeFileSync(join(root, 'bin/ps'), `#!/bin/sh\necho >> ${join(root, 'asked')}\nexec /bin/ps "$@"\n`, {
+      mode: 0o755,
+    });
+    const env = { PATH: `${join(root, 'bin')}:${process.env.PATH}`, PORT: String(port) };
     runner = spawn(process.execPath, [RUNNER], {
       cwd: join(root, 'services/one'),
       env,
@@ -202,6 +207,19 @@ throw new Error('no configuration');`);
     await serves('mended');
   });
 
+  it('is ended by a save with what it has started', async () => {
+    const pid = Number((await get('/start')).text);
+    expect(isRunning(pid)).to.equal(true);
+    save(`${source('mended')}// again`);
+    await until(() => !isRunning(pid));
+  });
+
+  it('needs no program to find that on Linux, where each save would wait for it', function () {
+    if (process.platform !== 'linux') this.skip();
+    // nodemon looks once whether there is one.
+    expect(readFileSync(join(root, 'asked'), 'utf8')).to.have.length.of.at.most(1);
+  });
+
   it('takes a body larger than it keeps', async () => {
     const answer = await send(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'x'.repeat(1_000_000) });
     expect(answer.text).to.equal('mended 1000000');
@@ -244,4 +262,12 @@ function askOnce(port: number, method: string): Promise<void> {
     });
     sent.once('error', fail).end(method === 'POST' ? 'body' : undefined);
   });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
