@@ -30,9 +30,10 @@
 #   BASE       the git revision that make diff compares with (HEAD)
 #   FROM       the service whose calls to TO make fault breaks, which is a service or postgresql: DELAY=2s, REFUSE=1,
 #              ANSWER=503 or CUT=1; CLEAR=1 ends that
+#   BENCH_SERVICE  which service make bench saves (the first)
 #   MINUTES    how long make bench-load keeps the load up to watch the memory
 
-ARGUMENTS := ENV SERVICES MODE LOCAL EDIT DEBUG TRACES TESTS SLOT YES NAME DATABASE DB KEEP_SHOP VERSION REGISTRY PLATFORM CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP MINUTES SERVICE JSON REQUEST TRACE LEVEL SINCE FOLLOW BASE FROM TO DELAY REFUSE ANSWER CUT CLEAR
+ARGUMENTS := ENV SERVICES MODE LOCAL EDIT DEBUG TRACES TESTS SLOT YES NAME DATABASE DB KEEP_SHOP VERSION REGISTRY PLATFORM CONTEXT NAMESPACE RELEASE VALUES TIMEOUT KEEP MINUTES SERVICE JSON REQUEST TRACE LEVEL SINCE FOLLOW BASE FROM TO DELAY REFUSE ANSWER CUT CLEAR BENCH_SERVICE
 $(foreach argument,$(ARGUMENTS),$(eval $(argument) :=))
 export $(ARGUMENTS)
 export PATH := $(CURDIR)/.stand/bin:$(PATH)
@@ -135,7 +136,7 @@ e2e: packages ## Prove the whole stand in a cluster of its own and a real browse
 upgrades: packages ## Count the requests that replacing pods loses, in the running cluster: VERSION=1.4.2
 	@$(RUN) scripts/make/upgrades.ts
 
-bench: packages ## Measure what a developer waits for, on the running stand: [NAME=payments]
+bench: packages ## Measure what a developer waits for, on the running stand: [BENCH_SERVICE=payments]
 	@$(RUN) scripts/make/bench.ts
 
 bench-load: packages ## Measure what the chassis costs under load beside a bare Express app: [MINUTES=5]

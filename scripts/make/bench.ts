@@ -1,54 +1,80 @@
 /**
- * make bench [NAME=payments]: what a developer waits for, on the running stand (`make dev` in another terminal). Prints
- *   - save → served: 20 saves of a service's source, seconds from the write to the changed answer, p50 and max, beside
- *     the same for a bare Express app under nodemon on this machine;
+ * make bench [BENCH_SERVICE=payments]: what a developer waits for, on the running stand (`make dev` in another terminal).
+ * Prints
+ *   - save → served: 20 saves of a service's source, and in turn with them as many of a bare Express app in plain
+ *     JavaScript under nodemon, where the stand runs: in seconds from the write, by stages, p50 and max;
  *   - memory: of each service's process, and of the cluster's and the registry's containers where there are any.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { argument } from '../facts/arguments.ts';
 import { readNames } from '../facts/names.ts';
-import { hostPort } from '../facts/ports.ts';
-import { loadValues } from '../facts/values.ts';
+import { hostPort, tiltPort } from '../facts/ports.ts';
 import { ask } from '../machine/command.ts';
 import { Fault, run } from '../machine/terminal.ts';
 import { read } from '../measure/answers.ts';
+import { noticedByTilt, withBareApp } from '../measure/bare-app.ts';
 import { median } from '../measure/median.ts';
-import { APP, measureBareApp, measureService } from '../measure/saves.ts';
+import { type App, measureInTurn, type Save, STAGES } from '../measure/saves.ts';
+import { findRunning, type Running } from '../status/running.ts';
+
+const SAVES = 20;
+/** Where a service's app begins. */
+const BEGINS = '= express();';
 
 run(async () => {
-  const ports = enabledPorts();
-  const { service, url } = await chooseService(ports);
-  const ours = await measureService(service, url);
-  const bare = await measureBareApp();
-  report(`save → served, ${service}`, ours);
-  report('save → served, bare nodemon', bare);
-  console.log(`ratio of the p50s: ${(median(ours) / median(bare)).toFixed(2)}`);
+  const running = await findRunning();
+  const ports = enabledPorts(running);
+  const service = await chooseService(ports);
+  const ours = appOf(service, ports.get(service) ?? 0, running);
+  const measured = await withBareApp(running.mode, service, (bare) => measureInTurn([ours, bare], SAVES));
+  console.log(`\nsave → served, seconds from the write (p50 of ${SAVES} saves each, in turn)\n${tableOf(measured)}`);
+  const [a = 0, b = 1] = [...measured.values()].map((saves) => median(saves.map(({ served }) => served)));
+  console.log(`ratio of the p50s: ${(a / b).toFixed(2)}\n`);
   await reportMemory(ports);
 });
 
-function enabledPorts(): Map<string, number> {
-  const { services } = loadValues('local');
-  return new Map(
-    Object.entries(services).flatMap(([name, { enabled, port }]) => (enabled ? [[name, hostPort(port)]] : [])),
-  );
+function enabledPorts({ values: { services } }: Running): Map<string, number> {
+  const enabled = Object.entries(services).filter(([, { enabled }]) => enabled);
+  return new Map(enabled.map(([name, { port }]) => [name, hostPort(port)]));
 }
 
-async function chooseService(ports: Map<string, number>): Promise<{ service: string; url: string }> {
-  const service = argument('NAME') || [...ports.keys()].find(isMeasurable);
+async function chooseService(ports: Map<string, number>): Promise<string> {
+  const service = argument('BENCH_SERVICE') || [...ports.keys()].find(isMeasurable);
   const port = ports.get(service ?? '');
   if (!service || !port || !isMeasurable(service))
     throw new Fault(
       service ? `${service} can't be measured` : 'There is no service that can be measured',
-      `It takes one that is enabled, with "${APP}" in its src/app.ts.`,
+      `It takes one that is enabled, with "${BEGINS}" in its src/app.ts.`,
     );
   const url = `http://localhost:${port}`;
   if (!(await read(`${url}/livez`))) throw new Fault(`${service} does not answer at ${url}`, 'Run it: make dev');
-  return { service, url };
+  return service;
 }
 
+function appOf(name: string, port: number, { mode }: Running): App {
+  const app = { name, url: `http://localhost:${port}`, file: sourceOf(name), begins: BEGINS };
+  if (mode === 'host') return app;
+  return { ...app, noticed: (file, since) => noticedByTilt(tiltPort(), file, since) };
+}
+
+const sourceOf = (service: string): string => `services/${service}/src/app.ts`;
+
 function isMeasurable(service: string): boolean {
-  const app = `services/${service}/src/app.ts`;
-  return existsSync(app) && readFileSync(app, 'utf8').includes(APP);
+  const source = sourceOf(service);
+  return existsSync(source) && readFileSync(source, 'utf8').includes(BEGINS);
+}
+
+/** A line for each app: the median of each stage, and the longest save. */
+function tableOf(measured: Map<App, Save[]>): string {
+  const rows = [...measured].map(([{ name }, saves]) => {
+    const ofStage = (stage: (typeof STAGES)[number]) => saves.flatMap((save) => save[stage] ?? []);
+    const medians = STAGES.map((stage) => (ofStage(stage).length > 0 ? median(ofStage(stage)).toFixed(2) : '-'));
+    return [name, ...medians, Math.max(...ofStage('served')).toFixed(2)];
+  });
+  const lines = [['', ...STAGES, 'max'], ...rows];
+  return lines
+    .map(([name = '', ...cells]) => [name.padEnd(12), ...cells.map((cell) => cell.padStart(12))].join(''))
+    .join('\n');
 }
 
 async function reportMemory(ports: Map<string, number>): Promise<void> {
@@ -61,9 +87,4 @@ async function reportMemory(ports: Map<string, number>): Promise<void> {
   const format = ['--format', '{{.Name}}: {{.MemUsage}}'];
   const { ok, stdout } = await ask('docker', 'stats', '--no-stream', ...format, node, registry.name);
   console.log(ok ? stdout.trim() : '(no cluster here: host mode)');
-}
-
-function report(what: string, seconds: number[]): void {
-  const [p50, max] = [median(seconds), Math.max(...seconds)].map((value) => value.toFixed(2));
-  console.log(`${what}: p50 ${p50} s, max ${max} s (${seconds.length} saves)`);
 }

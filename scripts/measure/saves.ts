@@ -1,43 +1,74 @@
-/** How long a save takes to be served: by a service of the running stand, and by a bare app beside it. */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+/** How long saves take to be served, and where the time goes. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseObject } from '../machine/json.ts';
 import { read, until } from './answers.ts';
 
-const SAVES = 20;
+/** A person's pause, in which the watchers settle. */
+const PAUSE_MS = 1000;
 
-/** Where a service's app begins; the route that is measured is put there. */
-export const APP = '= express();';
+/** What comes after what, from a save on. */
+export const STAGES = ['noticed', 'copied', 'new process', 'listens', 'served'] as const;
+/** In seconds; without those that there are not. */
+export type Save = Partial<Record<(typeof STAGES)[number], number>> & { served: number };
 
-/** Seconds of each save of a service's app; the file is as it was in the end. */
-export async function measureService(service: string, base: string): Promise<number[]> {
-  const file = `services/${service}/src/app.ts`;
-  const original = readFileSync(file, 'utf8');
-  const content = (mark: string) => original.replace(APP, `${APP}\n  ${route(mark)}`);
-  return measureSaves(base, content, file).finally(() => writeFileSync(file, original));
+/** An Express app whose source is saved again and again. */
+export interface App {
+  name: string;
+  /** Where it answers. */
+  url: string;
+  /** Its source, which has what `begins` is once. */
+  file: string;
+  /** How its app is made; the route that is measured is put behind it. */
+  begins: string;
+  /** When this change of the file was noticed by what copies it, in ms since 1970. */
+  noticed?: (file: string, since: number) => Promise<number | undefined>;
 }
 
-/** Seconds of each save of an Express app in plain JavaScript, nothing else loaded, under nodemon on this machine. */
-export async function measureBareApp(): Promise<number[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'bare-'));
-  const file = join(folder, 'app.js');
-  const port = await freePort();
-  const base = `http://localhost:${port}`;
-  const content = (mark: string) =>
-    `const app = require(${JSON.stringify(resolve('node_modules/express'))})();\n${route(mark)}\napp.listen(${port});\n`;
-  writeFileSync(file, content('start'));
-  const nodemon = spawn(resolve('node_modules/.bin/nodemon'), ['--quiet', '--delay', '5ms', 'app.js'], { cwd: folder });
+/** Saves each app in turn, so that whatever else the machine does meets all; their sources are as they were in the end. */
+export async function measureInTurn(apps: App[], saves: number): Promise<Map<App, Save[]>> {
+  const originals = apps.map(({ file }) => readFileSync(file, 'utf8'));
+  const measured = new Map<App, Save[]>(apps.map((app) => [app, []]));
   try {
-    await until('the bare app starts', async () => (await read(`${base}/bench`)) === 'start');
-    return await measureSaves(base, content, file);
+    for (let save = 0; save <= saves; save++) {
+      for (const [index, app] of apps.entries()) {
+        const result = await measureSave(app, originals[index] ?? '', `${process.pid}-${save}`);
+        // The first one fills caches.
+        if (save > 0) measured.get(app)?.push(result);
+        await sleep(PAUSE_MS);
+      }
+      progress(`save ${save} of ${saves}`);
+    }
+    return measured;
   } finally {
-    nodemon.kill('SIGINT');
-    rmSync(folder, { recursive: true });
+    for (const [index, { file }] of apps.entries()) writeFileSync(file, originals[index] ?? '');
   }
 }
+
+/** From the write until /bench answers with what was written. */
+async function measureSave({ url, file, begins, noticed }: App, original: string, mark: string): Promise<Save> {
+  const content = original.replace(begins, `${begins}\n${route(mark)}`);
+  const [start, since] = [performance.now(), Date.now()];
+  writeFileSync(file, content);
+  let answer: Record<string, unknown> = {};
+  await until(`a save of ${file} is served`, async () => {
+    answer = parseObject((await read(`${url}/bench`)) ?? '');
+    return answer.mark === mark;
+  });
+  const served = (performance.now() - start) / 1000;
+  const stages = { noticed: await noticed?.(file, since), ...(answer.stages as object) };
+  const seconds = Object.entries(stages).flatMap(([stage, at]) => (at ? [[stage, (at - since) / 1000]] : []));
+  return { ...Object.fromEntries(seconds), served };
+}
+
+/** Plain JavaScript, and TypeScript that passes. It is in the app's first turn; the server listens before the second. */
+const route = (mark: string): string => `
+  let listens = 0;
+  setImmediate(() => { listens = Date.now(); });
+  app.get('/bench', (_req, res) => {
+    const copied = process.getBuiltinModule('node:fs').statSync(__filename).ctimeMs;
+    res.json({ mark: '${mark}', stages: { copied, 'new process': performance.timeOrigin, listens } });
+  });`;
 
 /** Seconds of `served` after each change of a source, which is as it was in the end. */
 export async function whileSaving(file: string, saves: number, served: () => Promise<void>): Promise<number[]> {
@@ -49,39 +80,12 @@ export async function whileSaving(file: string, saves: number, served: () => Pro
       writeFileSync(file, `${original}// save ${process.pid}-${save}\n`);
       await served();
       seconds.push((performance.now() - start) / 1000);
-      await sleep(1000);
+      await sleep(PAUSE_MS);
     }
     return seconds;
   } finally {
     writeFileSync(file, original);
   }
-}
-
-const route = (mark: string): string => `app.get('/bench', (_req, res) => { res.send('${mark}'); });`;
-
-/** From each write of `file` until `base`/bench answers with what was written. */
-async function measureSaves(base: string, content: (mark: string) => string, file: string): Promise<number[]> {
-  const seconds: number[] = [];
-  for (let save = 0; save <= SAVES; save++) {
-    const mark = `${process.pid}-${save}`;
-    const start = performance.now();
-    writeFileSync(file, content(mark));
-    await until(`save ${save} is served`, async () => (await read(`${base}/bench`)) === mark);
-    // The first one fills caches; a person's pause lets the watchers settle.
-    if (save > 0) seconds.push((performance.now() - start) / 1000);
-    progress(`save ${save} of ${SAVES}`);
-    await sleep(1000);
-  }
-  return seconds;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer().listen(0, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
-  });
 }
 
 function progress(text: string): void {
