@@ -30,8 +30,7 @@ describe('host mode, with many services,', function () {
   });
 
   it('has make wait ask all of them', () => {
-    const { stdout, stderr } = fixture.copy.run('make', ['wait']);
-    expect(stdout.match(/further-\d+/g)).to.have.length(COUNT - fixture.services.length);
-    expect(stderr).to.equal('');
+    const { stderr } = fixture.copy.run('make', ['wait']);
+    expect(stderr.trim()).to.match(new RegExp(`^✓ Ready, by the sources as they are: \\S+(, \\S+){${COUNT - 1}}$`));
   });
 });
