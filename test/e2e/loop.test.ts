@@ -112,19 +112,6 @@ describe('the stand, in the cluster', function () {
     expect(await eventually('front answers', itemsOf)).to.include('kept');
   });
 
-  it('shows in a row of its own why a save of the chassis starts nowhere, until the next good one', async () => {
-    await whileEdited(
-      'services/chassis/src/health.ts',
-      (text) => `${text}const = 1;\n`,
-      async () => {
-        await eventually('its row is red', async () => (await updateStatusOf('chassis')) === 'error');
-        expect(rowsTelling('does not start, ../chassis/src/health.ts:')).to.include('chassis');
-      },
-    );
-    await eventually('its row is green', async () => (await updateStatusOf('chassis')) === 'ok');
-    expect(await eventually('front answers', itemsOf)).to.include('kept');
-  });
-
   it(`fails none of ${REQUESTS} requests of a page while each service is saved ${SAVES} times`, async () => {
     const browser = await launchBrowser();
     const page = await browser.newPage();

@@ -565,14 +565,6 @@ describe('the Tiltfile', () => {
     });
   });
 
-  it('waits after a save in the chassis for all services at once, and in none of their rows', () => {
-    const { TriggerMode, DeployTarget } = row('chassis');
-    expect(TriggerMode).to.equal(ON_CHANGE_ALONE);
-    expect(DeployTarget.Deps).to.deep.equal([fixture.at('services/chassis/src')]);
-    expect(DeployTarget.UpdateCmdSpec?.args.at(-1)).to.contain('make --silent wait');
-    expect(evaluate('--environment', 'staging').names).to.not.include('chassis');
-  });
-
   /** The extension that makes them does so only in `tilt up` and `tilt ci`, of which neither is tried here. */
   describe('has buttons', () => {
     const OWN = 'tilt_modules/buttons/Tiltfile';
