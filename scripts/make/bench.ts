@@ -1,5 +1,6 @@
 /**
- * make bench [BENCH_SERVICE=payments]: what a developer waits for, on the running stand (`make dev` in another terminal).
+ * make bench [BENCH_SERVICE=payments]: what a developer waits for, on the running stand (in another terminal
+ * `make dev TESTS=0`, since tests would run during every other save).
  * Prints
  *   - save → served: 20 saves of a service's source, and in turn with them as many of a bare Express app in plain
  *     JavaScript under nodemon, where the stand runs: in seconds from the write, by stages, p50 and max;
@@ -10,6 +11,7 @@ import { argument } from '../facts/arguments.ts';
 import { readNames } from '../facts/names.ts';
 import { hostPort, tiltPort } from '../facts/ports.ts';
 import { ask } from '../machine/command.ts';
+import { parseObject } from '../machine/json.ts';
 import { Fault, run } from '../machine/terminal.ts';
 import { read } from '../measure/answers.ts';
 import { noticedByTilt, withBareApp } from '../measure/bare-app.ts';
@@ -22,11 +24,16 @@ const SAVES = 20;
 const BEGINS = '= express();';
 
 run(async () => {
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interruption.abort(new Fault('Interrupted')));
   const running = await findRunning();
   const ports = enabledPorts(running);
-  const service = await chooseService(ports);
+  const service = await chooseService(ports, running);
   const ours = appOf(service, ports.get(service) ?? 0, running);
-  const measured = await withBareApp(running.mode, service, (bare) => measureInTurn([ours, bare], SAVES));
+  const { signal } = interruption;
+  const measured = await withBareApp(running.mode, service, signal, (bare) =>
+    measureInTurn([ours, bare], SAVES, signal),
+  );
   console.log(`\nsave → served, seconds from the write (p50 of ${SAVES} saves each, in turn)\n${tableOf(measured)}`);
   const [a = 0, b = 1] = [...measured.values()].map((saves) => median(saves.map(({ served }) => served)));
   console.log(`ratio of the p50s: ${(a / b).toFixed(2)}\n`);
@@ -38,16 +45,18 @@ function enabledPorts({ values: { services } }: Running): Map<string, number> {
   return new Map(enabled.map(([name, { port }]) => [name, hostPort(port)]));
 }
 
-async function chooseService(ports: Map<string, number>): Promise<string> {
-  const service = argument('BENCH_SERVICE') || [...ports.keys()].find(isMeasurable);
-  const port = ports.get(service ?? '');
-  if (!service || !port || !isMeasurable(service))
+async function chooseService(ports: Map<string, number>, { local }: Running): Promise<string> {
+  const candidates = [...ports.keys()].filter((name) => isMeasurable(name) && !local.includes(name));
+  const service = argument('BENCH_SERVICE') || candidates[0];
+  if (!service || !candidates.includes(service))
     throw new Fault(
       service ? `${service} can't be measured` : 'There is no service that can be measured',
-      `It takes one that is enabled, with "${BEGINS}" in its src/app.ts.`,
+      `It takes one that is enabled, not LOCAL, with "${BEGINS}" in its src/app.ts.`,
     );
-  const url = `http://localhost:${port}`;
-  if (!(await read(`${url}/livez`))) throw new Fault(`${service} does not answer at ${url}`, 'Run it: make dev');
+  const url = `http://localhost:${ports.get(service)}`;
+  const answer = await read(`${url}/livez`);
+  if (!answer) throw new Fault(`${service} does not answer at ${url}`, 'Run it: make dev');
+  if (!parseObject(answer).sources) throw new Fault(`${service} runs as it was released`, 'make dev runs its sources.');
   return service;
 }
 

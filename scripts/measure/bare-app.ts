@@ -3,7 +3,8 @@
  * is compared with. On this machine, or in the cluster under a Tilt of its own, in the image of a service.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -13,6 +14,7 @@ import type { Mode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
 import { hostPort, nodePortOf } from '../facts/ports.ts';
 import { ask } from '../machine/command.ts';
+import { Fault } from '../machine/terminal.ts';
 import { read, until } from './answers.ts';
 import type { App } from './saves.ts';
 
@@ -20,40 +22,62 @@ const NAME = 'bare';
 const NAMESPACE = 'bench';
 const BEGINS = '= express();';
 const START_MS = 300_000;
+/** What is kept of the output, in characters. */
+const MAX_SAID = 2000;
 /** As for the services. */
 const NODEMON = ['--quiet', '--delay', '5ms', 'app.js'];
 
-/** Runs it for as long as `work` takes; in the cluster in the image of the service `like`. Nothing of it is left behind. */
-export async function withBareApp<T>(mode: Mode, like: string, work: (app: App) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'bare-'));
-  const end = new AbortController();
+/**
+ * Runs it for as long as `work` takes; in the cluster in the image of the service `like`. No more than an image of it is
+ * left behind. @throws {Fault} with what it said, when it does not start, and when the signal says so
+ */
+export async function withBareApp<T>(
+  mode: Mode,
+  like: string,
+  signal: AbortSignal,
+  work: (app: App) => Promise<T>,
+): Promise<T> {
+  // As Tilt tells it.
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'bare-')));
+  let running: Background | undefined;
   try {
-    const app = await (mode === 'cluster' ? startInCluster(folder, like, end.signal) : startHere(folder, end.signal));
-    await until('the bare app starts', async () => (await read(app.url)) !== undefined, START_MS);
+    const { app, runner } = await (mode === 'cluster' ? startInCluster(folder, like) : startHere(folder));
+    running = runner;
+    const answers = async () => {
+      signal.throwIfAborted();
+      runner.check();
+      return (await read(app.url)) !== undefined;
+    };
+    await until('the bare app starts', answers, START_MS);
     return await work(app);
   } finally {
-    end.abort();
-    if (mode === 'cluster') await deleteNamespace(NAMESPACE);
+    await running?.end();
     rmSync(folder, { recursive: true });
+    if (mode === 'cluster') await deleteNamespace(NAMESPACE);
   }
 }
 
+interface Started {
+  app: App;
+  runner: Background;
+}
+
 const program = (express: string, port: number): string =>
-  `const express = require('${express}');
+  `const express = require(${JSON.stringify(express)});
 const app ${BEGINS}
 app.get('/', (_req, res) => { res.send('Hello World!'); });
 app.listen(${port});
 `;
 
-async function startHere(folder: string, signal: AbortSignal): Promise<App> {
+async function startHere(folder: string): Promise<Started> {
   const port = await freePort();
   const file = join(folder, 'app.js');
   writeFileSync(file, program(resolve('node_modules/express'), port));
-  endWith(signal, spawn(resolve('node_modules/.bin/nodemon'), NODEMON, { cwd: folder, stdio: 'ignore' }));
-  return { name: 'bare app', url: `http://localhost:${port}`, file, begins: BEGINS };
+  const runner = new Background(resolve('node_modules/.bin/nodemon'), NODEMON, folder);
+  return { runner, app: { name: 'bare app', url: `http://localhost:${port}`, file, begins: BEGINS } };
 }
 
-async function startInCluster(folder: string, like: string, signal: AbortSignal): Promise<App> {
+async function startInCluster(folder: string, like: string): Promise<Started> {
   await createNamespace(NAMESPACE);
   const [port = 0] = await freePorts(1);
   const sources = join(folder, 'sources');
@@ -69,9 +93,12 @@ async function startInCluster(folder: string, like: string, signal: AbortSignal)
   writeFileSync(join(folder, 'Tiltfile'), tiltfile());
   const tilt = String(await freePort());
   const place = ['--port', tilt, '--context', readNames().context, '--file', join(folder, 'Tiltfile')];
-  endWith(signal, spawn('tilt', ['up', ...place, '--stream'], { stdio: 'ignore' }));
+  const runner = new Background('tilt', ['up', ...place, '--stream'], folder);
   const noticed = (path: string, since: number) => noticedByTilt(Number(tilt), path, since);
-  return { name: 'bare app', url: `http://localhost:${hostPort(port)}`, file, begins: BEGINS, noticed };
+  return {
+    runner,
+    app: { name: 'bare app', url: `http://localhost:${hostPort(port)}`, file, begins: BEGINS, noticed },
+  };
 }
 
 const dockerfile = (image: string): string => `FROM ${image}
@@ -116,8 +143,30 @@ export async function noticedByTilt(port: number, file: string, since: number): 
   return later.length > 0 ? Math.min(...later) : undefined;
 }
 
-function endWith(signal: AbortSignal, child: ChildProcess): void {
-  signal.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
+/** A program that runs until it is ended. */
+class Background {
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  #said = '';
+
+  constructor(program: string, args: string[], cwd: string) {
+    this.#process = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#process.stdout, this.#process.stderr])
+      stream?.on('data', (data) => {
+        this.#said = (this.#said + data).slice(-MAX_SAID);
+      });
+    this.#ended = once(this.#process, 'close').catch(() => {});
+  }
+
+  /** @throws {Fault} with what it said last, when it has ended */
+  check(): void {
+    if (this.#process.exitCode !== null) throw new Fault(`The bare app does not start:\n${this.#said.trim()}`);
+  }
+
+  async end(): Promise<void> {
+    this.#process.kill('SIGINT');
+    await this.#ended;
+  }
 }
 
 function freePort(): Promise<number> {

@@ -2,10 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseObject } from '../machine/json.ts';
+import { Fault } from '../machine/terminal.ts';
 import { read, until } from './answers.ts';
 
 /** A person's pause, in which the watchers settle. */
 const PAUSE_MS = 1000;
+const ROUTE = '/bench';
 
 /** What comes after what, from a save on. */
 export const STAGES = ['noticed', 'copied', 'new process', 'listens', 'served'] as const;
@@ -25,17 +27,23 @@ export interface App {
   noticed?: (file: string, since: number) => Promise<number | undefined>;
 }
 
-/** Saves each app in turn, so that whatever else the machine does meets all; their sources are as they were in the end. */
-export async function measureInTurn(apps: App[], saves: number): Promise<Map<App, Save[]>> {
+/**
+ * Saves each app in turn, so that whatever else the machine does meets all; their sources are as they were in the end.
+ * @throws {Fault} when the signal says so, or a source has the route already
+ */
+export async function measureInTurn(apps: App[], saves: number, signal: AbortSignal): Promise<Map<App, Save[]>> {
   const originals = apps.map(({ file }) => readFileSync(file, 'utf8'));
+  const full = apps.find((_, index) => originals[index]?.includes(ROUTE));
+  if (full) throw new Fault(`${full.file} has a route ${ROUTE} already`);
   const measured = new Map<App, Save[]>(apps.map((app) => [app, []]));
   try {
     for (let save = 0; save <= saves; save++) {
       for (const [index, app] of apps.entries()) {
-        const result = await measureSave(app, originals[index] ?? '', `${process.pid}-${save}`);
+        const result = await measureSave(app, originals[index] ?? '', `${process.pid}-${save}`, signal);
         // The first one fills caches.
         if (save > 0) measured.get(app)?.push(result);
         await sleep(PAUSE_MS);
+        signal.throwIfAborted();
       }
       progress(`save ${save} of ${saves}`);
     }
@@ -45,30 +53,37 @@ export async function measureInTurn(apps: App[], saves: number): Promise<Map<App
   }
 }
 
-/** From the write until /bench answers with what was written. */
-async function measureSave({ url, file, begins, noticed }: App, original: string, mark: string): Promise<Save> {
+/** From the write until the route answers with what was written. */
+async function measureSave(app: App, original: string, mark: string, signal: AbortSignal): Promise<Save> {
+  const { url, file, begins, noticed } = app;
   const content = original.replace(begins, `${begins}\n${route(mark)}`);
   const [start, since] = [performance.now(), Date.now()];
   writeFileSync(file, content);
   let answer: Record<string, unknown> = {};
   await until(`a save of ${file} is served`, async () => {
-    answer = parseObject((await read(`${url}/bench`)) ?? '');
+    signal.throwIfAborted();
+    answer = parseObject((await read(url + ROUTE)) ?? '');
     return answer.mark === mark;
   });
   const served = (performance.now() - start) / 1000;
-  const stages = { noticed: await noticed?.(file, since), ...(answer.stages as object) };
-  const seconds = Object.entries(stages).flatMap(([stage, at]) => (at ? [[stage, (at - since) / 1000]] : []));
+  const { copied, ...inProcess } = answer.stages as Record<string, number>;
+  // Without Tilt, the file that was written is the one that is run.
+  const before = noticed ? { noticed: await noticed(file, since), copied } : {};
+  const seconds = Object.entries({ ...before, ...inProcess }).flatMap(([stage, at]) =>
+    at ? [[stage, (at - since) / 1000]] : [],
+  );
   return { ...Object.fromEntries(seconds), served };
 }
 
 /** Plain JavaScript, and TypeScript that passes. It is in the app's first turn; the server listens before the second. */
-const route = (mark: string): string => `
-  let listens = 0;
-  setImmediate(() => { listens = Date.now(); });
-  app.get('/bench', (_req, res) => {
-    const copied = process.getBuiltinModule('node:fs').statSync(__filename).ctimeMs;
-    res.json({ mark: '${mark}', stages: { copied, 'new process': performance.timeOrigin, listens } });
-  });`;
+const route = (mark: string): string => `  {
+    let listens = 0;
+    setImmediate(() => { listens = Date.now(); });
+    app.get('${ROUTE}', (_req, res) => {
+      const copied = process.getBuiltinModule('node:fs').statSync(__filename).ctimeMs;
+      res.json({ mark: '${mark}', stages: { copied, 'new process': performance.timeOrigin, listens } });
+    });
+  }`;
 
 /** Seconds of `served` after each change of a source, which is as it was in the end. */
 export async function whileSaving(file: string, saves: number, served: () => Promise<void>): Promise<number[]> {
