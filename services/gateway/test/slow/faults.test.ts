@@ -64,7 +64,8 @@ describe('what the shop’s users see', function () {
   /** @throws with what it has said when it fails */
   async function fault(...args: string[]): Promise<void> {
     const env = Object.fromEntries(args.map((arg) => arg.split('=')));
-    const options = { cwd: copy.root, env: { PATH: process.env.PATH, ...env } };
+    const { PATH, XDG_STATE_HOME } = process.env;
+    const options = { cwd: copy.root, env: { PATH, XDG_STATE_HOME, ...env } };
     const node = ['--conditions=source', '--require', 'ts-node/register', 'scripts/make/fault.ts'];
     const child = spawn(process.execPath, node, options);
     const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
