@@ -9,30 +9,42 @@ const { crc32 } = require('node:zlib');
 const { listSources } = require('./sources.cjs');
 
 const ROOT = resolve(__dirname, '../..');
-const KEPT = join(ROOT, 'node_modules/.cache/chassis');
+/** Worktrees may share their packages. */
+const KEPT = join(ROOT, 'node_modules/.cache/chassis', crc32(ROOT).toString(16));
 /** What the result depends on beside the source and its path. */
-const COMPILER = crc32(readFileSync(join(__dirname, 'compile.cjs')), crc32(require('@swc/core/package.json').version));
+const COMPILER = [__filename, join(__dirname, 'compile.cjs'), require.resolve('@swc/core/package.json')].reduce(
+  (hash, file) => crc32(readFileSync(file), hash),
+  0,
+);
+
+/** Not where the folder may not be written: then each process does it for itself. */
+let canKeep = true;
 
 /** @returns the code, with its source map @throws with the fault, as swc draws it */
 function transpile(file) {
   const source = readFileSync(file);
   const key = crc32(source, crc32(file, COMPILER)).toString(16).padStart(8, '0');
-  const path = relative(ROOT, file);
-  if (path.startsWith('..')) return compile(source, file);
-  const place = join(KEPT, `${encodeURIComponent(path)}.js`);
-  const kept = read(place);
+  const place = placeOf(file);
+  const kept = place && read(place);
   if (kept?.startsWith(key)) return kept.slice(key.length);
   const code = compile(source, file);
-  keep(place, key + code);
+  if (place) keep(place, key + code);
   return code;
 }
 
 /** Those that the service in the working directory is made of; what is wrong with one is said when it is loaded. */
 function transpileSources() {
-  for (const file of listSources('.').filter((source) => source.endsWith('.ts')))
+  const sources = listSources('.').filter((source) => source.endsWith('.ts'));
+  for (const file of sources.map((source) => resolve(source)).filter(placeOf))
     try {
-      transpile(resolve(file));
+      if (canKeep) transpile(file);
     } catch {}
+}
+
+/** Where the code of a source is kept; undefined for one from elsewhere. */
+function placeOf(file) {
+  const path = relative(ROOT, file);
+  return path.startsWith('..') ? undefined : join(KEPT, `${encodeURIComponent(path)}.js`);
 }
 
 /** Loads the compiler only now. The map is without the source, which the start of each process would parse. */
@@ -49,14 +61,16 @@ function read(file) {
   }
 }
 
-/** Whole or not at all, as others write and read it at the same time. Where that is not allowed, all works without. */
+/** Whole or not at all, as others write and read it at the same time. */
 function keep(file, content) {
   const draft = `${file}.${process.pid}`;
   try {
     mkdirSync(KEPT, { recursive: true });
     writeFileSync(draft, content);
     renameSync(draft, file);
-  } catch {}
+  } catch {
+    canKeep = false;
+  }
 }
 
 module.exports = { transpile, transpileSources };

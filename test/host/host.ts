@@ -62,7 +62,9 @@ function move(copy: Copy, base: number): void {
 export function linkPackages(root: string): void {
   mkdirSync(join(root, 'node_modules/@stand'), { recursive: true });
   symlinkSync('../../services/chassis', join(root, 'node_modules/@stand/chassis'));
-  const packages = readdirSync('node_modules').filter((name) => !['@stand', '.package-lock.json'].includes(name));
+  const packages = readdirSync('node_modules').filter(
+    (name) => !['@stand', '.package-lock.json', '.cache'].includes(name),
+  );
   for (const name of packages) symlinkSync(resolve('node_modules', name), join(root, 'node_modules', name));
   copyFileSync('node_modules/.package-lock.json', join(root, 'node_modules/.package-lock.json'));
 }

@@ -352,10 +352,14 @@ describe('the Tiltfile', () => {
       const checkout = (branch: string) => inFixture('symbolic-ref', 'HEAD', `refs/heads/${branch}`);
       const sources = fixture.at('.stand/sources');
       rmSync(sources, { recursive: true, force: true });
+      let isRead = false;
       const script = ['--conditions=source', '--require', 'ts-node/register', 'scripts/cluster/tilt.ts'];
       const reading = promisify(execFile)('node', script, { cwd: fixture.root, env: process.env });
+      void reading.finally(() => {
+        isRead = true;
+      });
       // What it copies once it has read the values.
-      while (!existsSync(sources)) await setImmediate();
+      while (!existsSync(sources) && !isRead) await setImmediate();
       checkout('other');
       const { stdout } = await reading;
       expect(JSON.parse(stdout)).to.include({ branchDatabase: 'stand.other' }).and.not.have.property('fault');

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { freePort } from '../../../scripts/host/postgres.ts';
+import { findProcess } from '../../../scripts/machine/processes.ts';
 import { type Answer, send, sendRaw, until } from '../../../test/setup/http.ts';
 
 const SAVES = 20;
@@ -59,7 +60,7 @@ describe('a service in development', function () {
     );
     save(source('first'));
     mkdirSync(join(root, 'bin'));
-    writeFileSync(join(root, 'bin/ps'), `#!/bin/sh\necho >> ${join(root, 'asked')}\nexec /bin/ps "$@"\n`, {
+    writeFileSync(join(root, 'bin/ps'), `#!/bin/sh\necho >> '${join(root, 'asked')}'\nexec /bin/ps "$@"\n`, {
       mode: 0o755,
     });
     const env = { PATH: `${join(root, 'bin')}:${process.env.PATH}`, PORT: String(port) };
@@ -209,9 +210,9 @@ throw new Error('no configuration');`);
 
   it('is ended by a save with what it has started', async () => {
     const pid = Number((await get('/start')).text);
-    expect(isRunning(pid)).to.equal(true);
+    expect(findProcess(pid)).not.to.equal(undefined);
     save(`${source('mended')}// again`);
-    await until(() => !isRunning(pid));
+    await until(() => !findProcess(pid));
   });
 
   it('needs no program to find that on Linux, where each save would wait for it', function () {
@@ -262,12 +263,4 @@ function askOnce(port: number, method: string): Promise<void> {
     });
     sent.once('error', fail).end(method === 'POST' ? 'body' : undefined);
   });
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
