@@ -12,16 +12,14 @@ import { readNames } from '../facts/names.ts';
 import { hostPort, tiltPort } from '../facts/ports.ts';
 import { ask } from '../machine/command.ts';
 import { parseObject } from '../machine/json.ts';
-import { Fault, run } from '../machine/terminal.ts';
+import { align, Fault, run } from '../machine/terminal.ts';
 import { read } from '../measure/answers.ts';
 import { noticedByTilt, withBareApp } from '../measure/bare-app.ts';
 import { median } from '../measure/median.ts';
-import { type App, measureInTurn, type Save, STAGES } from '../measure/saves.ts';
+import { type App, BEGINS, measureInTurn, type Save, STAGES } from '../measure/saves.ts';
 import { findRunning, type Running } from '../status/running.ts';
 
 const SAVES = 20;
-/** Where a service's app begins. */
-const BEGINS = '= express();';
 
 run(async () => {
   const interruption = new AbortController();
@@ -61,7 +59,7 @@ async function chooseService(ports: Map<string, number>, { local }: Running): Pr
 }
 
 function appOf(name: string, port: number, { mode }: Running): App {
-  const app = { name, url: `http://localhost:${port}`, file: sourceOf(name), begins: BEGINS };
+  const app = { name, url: `http://localhost:${port}`, file: sourceOf(name) };
   if (mode === 'host') return app;
   return { ...app, noticed: (file, since) => noticedByTilt(tiltPort(), file, since) };
 }
@@ -80,10 +78,7 @@ function tableOf(measured: Map<App, Save[]>): string {
     const medians = STAGES.map((stage) => (ofStage(stage).length > 0 ? median(ofStage(stage)).toFixed(2) : '-'));
     return [name, ...medians, Math.max(...ofStage('served')).toFixed(2)];
   });
-  const lines = [['', ...STAGES, 'max'], ...rows];
-  return lines
-    .map(([name = '', ...cells]) => [name.padEnd(12), ...cells.map((cell) => cell.padStart(12))].join(''))
-    .join('\n');
+  return align([['', ...STAGES, 'max'], ...rows]).join('\n');
 }
 
 async function reportMemory(ports: Map<string, number>): Promise<void> {

@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createNamespace, deleteNamespace, kubectl } from '../cluster/commands.ts';
@@ -13,14 +12,14 @@ import { freePorts } from '../cluster/outside.ts';
 import type { Mode } from '../facts/mode.ts';
 import { readNames } from '../facts/names.ts';
 import { hostPort, nodePortOf } from '../facts/ports.ts';
+import { freePort } from '../host/postgres.ts';
 import { ask } from '../machine/command.ts';
 import { Fault } from '../machine/terminal.ts';
 import { read, until } from './answers.ts';
-import type { App } from './saves.ts';
+import { type App, BEGINS } from './saves.ts';
 
 const NAME = 'bare';
 const NAMESPACE = 'bench';
-const BEGINS = '= express();';
 const START_MS = 300_000;
 /** What is kept of the output, in characters. */
 const MAX_SAID = 2000;
@@ -74,7 +73,7 @@ async function startHere(folder: string): Promise<Started> {
   const file = join(folder, 'app.js');
   writeFileSync(file, program(resolve('node_modules/express'), port));
   const runner = new Background(resolve('node_modules/.bin/nodemon'), NODEMON, folder);
-  return { runner, app: { name: 'bare app', url: `http://localhost:${port}`, file, begins: BEGINS } };
+  return { runner, app: { name: 'bare app', url: `http://localhost:${port}`, file } };
 }
 
 async function startInCluster(folder: string, like: string): Promise<Started> {
@@ -97,7 +96,7 @@ async function startInCluster(folder: string, like: string): Promise<Started> {
   const noticed = (path: string, since: number) => noticedByTilt(Number(tilt), path, since);
   return {
     runner,
-    app: { name: 'bare app', url: `http://localhost:${hostPort(port)}`, file, begins: BEGINS, noticed },
+    app: { name: 'bare app', url: `http://localhost:${hostPort(port)}`, file, noticed },
   };
 }
 
@@ -167,13 +166,4 @@ class Background {
     this.#process.kill('SIGINT');
     await this.#ended;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer().listen(0, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
-  });
 }

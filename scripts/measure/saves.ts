@@ -8,6 +8,8 @@ import { read, until } from './answers.ts';
 /** A person's pause, in which the watchers settle. */
 const PAUSE_MS = 1000;
 const ROUTE = '/bench';
+/** How an app is made; the route that is measured is put behind it. */
+export const BEGINS = '= express();';
 
 /** What comes after what, from a save on. */
 export const STAGES = ['noticed', 'copied', 'new process', 'listens', 'served'] as const;
@@ -19,10 +21,8 @@ export interface App {
   name: string;
   /** Where it answers. */
   url: string;
-  /** Its source, which has what `begins` is once. */
+  /** Its source, which has what `BEGINS` is once. */
   file: string;
-  /** How its app is made; the route that is measured is put behind it. */
-  begins: string;
   /** When this change of the file was noticed by what copies it, in ms since 1970. */
   noticed?: (file: string, since: number) => Promise<number | undefined>;
 }
@@ -55,8 +55,8 @@ export async function measureInTurn(apps: App[], saves: number, signal: AbortSig
 
 /** From the write until the route answers with what was written. */
 async function measureSave(app: App, original: string, mark: string, signal: AbortSignal): Promise<Save> {
-  const { url, file, begins, noticed } = app;
-  const content = original.replace(begins, `${begins}\n${route(mark)}`);
+  const { url, file, noticed } = app;
+  const content = original.replace(BEGINS, `${BEGINS}\n${route(mark)}`);
   const [start, since] = [performance.now(), Date.now()];
   writeFileSync(file, content);
   let answer: Record<string, unknown> = {};

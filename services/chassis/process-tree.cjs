@@ -4,6 +4,7 @@
  */
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const { dirname } = require('node:path');
+const { orElse } = require('./sources.cjs');
 
 const childrenFile = (pid, thread) => `/proc/${pid}/task/${thread}/children`;
 
@@ -16,18 +17,10 @@ exports.askLinux = () => {
   require.cache[file].exports = (pid, done) => done(null, descendants(pid));
 };
 
+/** None of one that has ended. */
 function descendants(pid) {
   const threads = orElse([], () => readdirSync(`/proc/${pid}/task`));
   const lists = threads.map((thread) => orElse('', () => readFileSync(childrenFile(pid, thread), 'utf8')));
   const children = lists.join(' ').split(' ').filter(Boolean);
   return children.flatMap((child) => [child, ...descendants(child)]);
-}
-
-/** It may have ended. */
-function orElse(otherwise, look) {
-  try {
-    return look();
-  } catch {
-    return otherwise;
-  }
 }

@@ -75,4 +75,4 @@ function orElse(otherwise, look) {
   }
 }
 
-module.exports = { IGNORED, MIGRATIONS, folderOf, hashMigrations, hashSources, listSources, savedAt };
+module.exports = { IGNORED, MIGRATIONS, folderOf, hashMigrations, hashSources, listSources, orElse, savedAt };

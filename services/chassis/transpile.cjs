@@ -6,7 +6,7 @@ const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs'
 const { join, relative, resolve } = require('node:path');
 // As in sources.cjs.
 const { crc32 } = require('node:zlib');
-const { listSources } = require('./sources.cjs');
+const { listSources, orElse } = require('./sources.cjs');
 
 const ROOT = resolve(__dirname, '../..');
 /** Worktrees may share their packages. */
@@ -25,7 +25,7 @@ function transpile(file) {
   const source = readFileSync(file);
   const key = crc32(source, crc32(file, COMPILER)).toString(16).padStart(8, '0');
   const place = placeOf(file);
-  const kept = place && read(place);
+  const kept = place && orElse(undefined, () => readFileSync(place, 'utf8'));
   if (kept?.startsWith(key)) return kept.slice(key.length);
   const code = compile(source, file);
   if (place) keep(place, key + code);
@@ -51,14 +51,6 @@ function placeOf(file) {
 function compile(source, file) {
   const { compile } = require('./compile.cjs');
   return compile(source.toString(), file, { sourceMaps: 'inline', inlineSourcesContent: false }).code;
-}
-
-function read(file) {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 /** Whole or not at all, as others write and read it at the same time. */
