@@ -1,3 +1,4 @@
+import { type ApiOf, api } from '@stand/chassis/api';
 import type { Health } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
 import { chassis } from '@stand/chassis/middleware';
@@ -7,11 +8,13 @@ import type { Pool } from 'pg';
 import { products } from './products.ts';
 import { reservations } from './reservations.ts';
 
+const routes = (pool: Pool) => [...products(pool), ...reservations(pool)];
+export type Api = ApiOf<typeof routes>;
+
 export function createApp({ pool, logger, health }: { pool: Pool; logger: Logger; health: Health }): Express {
   const app = express();
   app.use(chassis({ logger, health }));
-  app.use('/products', products(pool));
-  app.use('/reservations', reservations(pool));
+  app.use(api({ title: 'catalog', version: '1.0.0' }, routes(pool)));
   app.use(notFound, problemHandler);
   return app;
 }

@@ -1,32 +1,22 @@
+import { route } from '@stand/chassis/api';
 import { transaction } from '@stand/chassis/database';
-import { Problem, parse } from '@stand/chassis/problem';
-import { list } from '@stand/chassis/schema';
-import { Router } from 'express';
+import { Problem } from '@stand/chassis/problem';
+import { count, list } from '@stand/chassis/schema';
 import type { Pool, PoolClient } from 'pg';
 import * as v from 'valibot';
 
 const Params = v.object({ orderId: v.pipe(v.string(), v.uuid()) });
-const NewReservation = v.strictObject({
-  items: list(
-    v.strictObject({
-      productId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2_147_483_647)),
-      quantity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99)),
-    }),
-    { min: 1, max: 20 },
-  ),
+const Item = v.strictObject({
+  productId: count({ min: 1, max: 2_147_483_647 }),
+  quantity: count({ min: 1, max: 99 }),
 });
+const PricedItem = v.strictObject({ ...Item.entries, name: v.string(), priceCents: v.number() });
+const NewReservation = v.strictObject({ items: list(Item, { min: 1, max: 20 }) });
 
 const CANCELLED = { status: 409, detail: 'The order was cancelled' };
 
-interface Item {
-  productId: number;
-  quantity: number;
-}
-
-interface PricedItem extends Item {
-  name: string;
-  priceCents: number;
-}
+type Item = v.InferOutput<typeof Item>;
+type PricedItem = v.InferOutput<typeof PricedItem>;
 
 interface Reservation {
   items: PricedItem[];
@@ -39,22 +29,32 @@ interface Reservation {
  * the same answer, also when that was no, or an order might be rejected and take the stock all the same. Deleting gives
  * the stock back and leaves a no behind, for a request that comes late or was under way.
  */
-export function reservations(pool: Pool): Router {
-  const router = Router();
-  router.put('/:orderId', async (req, res) => {
-    const { orderId } = parse(Params, req.params);
-    const { items } = parse(NewReservation, req.body);
-    const { refusal, ...reserved } = await transaction(pool, (client) => reserve(client, orderId, items));
-    if (refusal) throw new Problem(refusal.status, refusal.detail);
-    res.json(reserved);
-  });
-  router.delete('/:orderId', async (req, res) => {
-    const { orderId } = parse(Params, req.params);
-    await transaction(pool, (client) => release(client, orderId));
-    res.status(204).end();
-  });
-  return router;
-}
+export const reservations = (pool: Pool) => [
+  route(
+    'PUT /reservations/:orderId',
+    {
+      summary: 'Set stock aside for an order',
+      params: Params,
+      body: NewReservation,
+      answers: {
+        200: v.strictObject({ items: v.array(PricedItem) }),
+        404: 'There is no such product',
+        409: 'There is not enough, or the order was cancelled',
+      },
+    },
+    async ({ params: { orderId }, body: { items } }) => {
+      const { refusal, ...reserved } = await transaction(pool, (client) => reserve(client, orderId, items));
+      if (refusal) throw new Problem(refusal.status, refusal.detail);
+      return reserved;
+    },
+  ),
+
+  route(
+    'DELETE /reservations/:orderId',
+    { summary: 'Give the stock back', params: Params, answers: { 204: 'There is none any more' } },
+    ({ params: { orderId } }) => transaction(pool, (client) => release(client, orderId)),
+  ),
+];
 
 async function reserve(client: PoolClient, orderId: string, items: Item[]): Promise<Reservation> {
   if (!(await isFirst(client, orderId))) return findReservation(client, orderId);

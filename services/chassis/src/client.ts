@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { GenericSchema, InferInput } from 'valibot';
+import { type Body, type Contract, type Operation, split } from './api.ts';
 import { TIMEOUT_HEADER, timeForCall } from './deadline.ts';
 import { countCall } from './metrics.ts';
 import { Problem } from './problem.ts';
@@ -17,10 +19,45 @@ export interface Call {
   idempotent?: boolean;
 }
 
+/** What a service answers to, such as `Api` of its app.ts. */
+export type Contracts = Record<Operation, Contract>;
+type Part = 'params' | 'query' | 'headers' | 'body';
+type Input<Schema> = Schema extends GenericSchema ? InferInput<Schema> : never;
+/** The parts of a contract that a request has to have, and those that it may leave out. */
+type Needed<C> = { [P in keyof C & Part]: object extends Input<C[P]> ? never : P }[keyof C & Part];
+type Parts<C> = { [P in Needed<C>]: Input<C[P]> } & { [P in Exclude<keyof C & Part, Needed<C>>]?: Input<C[P]> };
+
+/** A request as its contract has it; the answers with a status in `expect` are those that the caller can do with. */
+type Question<C extends Contract, Status> = Parts<C> & Pick<Call, 'requestId' | 'idempotent'> & { expect: Status[] };
+
+/** An answer: its status tells of what kind its body is. */
+type Expected<C extends Contract, Status> = Status extends keyof C['answers']
+  ? {
+      status: Status;
+      headers: Headers;
+      body: `${Status & number}` extends `${4 | 5}${string}` ? Detailed : Body<C['answers'][Status]>;
+    }
+  : never;
+
+/** Problem details (RFC 9457), as `Problem` sends them. */
+interface Detailed {
+  status: number;
+  detail: string;
+  [extension: string]: unknown;
+}
+
+/** The parts as they are sent. */
+interface Filled {
+  params?: Record<string, unknown>;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
 type Sending = RequestInit & { method: string; headers: Record<string, string> };
 
-/** Another service, by the address that the environment gives. */
-export class ServiceClient {
+/** Another service, by the address that the environment gives. Of one whose contracts are known, `ask` knows the types. */
+export class ServiceClient<Api extends Contracts = Contracts> {
   readonly name: string;
   readonly url: string;
   readonly #pauses: number[];
@@ -53,6 +90,34 @@ export class ServiceClient {
     const answer = this.#send(`${this.url}${path}`, init, end, repeatable ? this.#pauses : []);
     void countCall(this.name, method, answer, typeOf);
     return answer;
+  }
+
+  /**
+   * Asks for an operation by its contract.
+   * @returns the answer, of a status in `expect`
+   * @throws {Problem} as `call` does, and 503 for any other answer
+   */
+  async ask<Name extends keyof Api & Operation, const Status extends keyof Api[Name]['answers']>(
+    operation: Name,
+    question: Question<Api[Name], Status>,
+  ): Promise<Expected<Api[Name], Status>> {
+    const { params = {}, query, headers, body, expect, ...rest } = question as Question<Contract, Status> & Filled;
+    const [method, path] = split(operation);
+    const search = query && new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
+    const target = path.replace(/:(\w+)/g, (_, name) => encodeURIComponent(String(params[name])));
+    const answer = await this.call(`${target}${search ? `?${search}` : ''}`, {
+      ...{ method: method.toUpperCase(), headers, body },
+      ...rest,
+    });
+    const { status } = answer;
+    const type = answer.headers.get('content-type')?.split(';')[0];
+    const isOurs = type === (status >= 400 ? 'application/problem+json' : 'application/json') || status === 204;
+    if (!isOurs || !(expect as PropertyKey[]).includes(status))
+      throw new Problem(503, `${this.name} answers ${status}`);
+    return { status, headers: answer.headers, body: answer.body ? await answer.json() : undefined } as Expected<
+      Api[Name],
+      Status
+    >;
   }
 
   async #send(url: string, init: Sending, end: number, [pause, ...pauses]: number[]): Promise<Response> {

@@ -4,6 +4,26 @@ import * as v from 'valibot';
  * An array of `min` to `max` items. Unlike with `v.maxLength` after `v.array(item)`, its length is checked first: of
  * one that is too long no item is looked at, or each of them costs time and is a fault of its own.
  */
-export function list<Item extends v.GenericSchema>(item: Item, { min = 0, max }: { min?: number; max: number }) {
-  return v.pipe(v.array(v.unknown()), v.minLength(min), v.maxLength(max), v.array(item));
+export const list = <Item extends v.GenericSchema>(item: Item, { min = 0, max }: { min?: number; max: number }) =>
+  v.pipe(v.array(v.unknown()), v.minLength(min), v.maxLength(max), v.array(item)) as v.GenericSchema<
+    v.InferInput<Item>[],
+    v.InferOutput<Item>[]
+  >;
+
+/** A whole number in JSON. */
+export const count = ({ min = 0, max }: { min?: number; max: number }) =>
+  v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+
+/** A whole number in a path or a query, where all is text; the fallback is for one that is not there. */
+export function numeral({ min = 0, max, fallback }: { min?: number; max: number; fallback?: number }) {
+  const digits = String(max).length;
+  const number = v.pipe(
+    v.string(),
+    v.check((text) => /^\d+$/.test(text) && text.length <= digits, `must be a number from ${min} to ${max}`),
+    v.transform(Number),
+    v.minValue(min),
+    v.maxValue(max),
+  );
+  const known = { type: 'integer', minimum: min, maximum: max, ...(fallback !== undefined && { default: fallback }) };
+  return v.pipe(fallback === undefined ? number : v.optional(number, String(fallback)), v.metadata(known));
 }

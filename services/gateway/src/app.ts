@@ -1,16 +1,19 @@
+import { api } from '@stand/chassis/api';
 import type { ServiceClient } from '@stand/chassis/client';
 import type { Health } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
 import { chassis } from '@stand/chassis/middleware';
 import { notFound, problemHandler } from '@stand/chassis/problem';
 import express, { type Express } from 'express';
+import type { Api as Catalog } from '../../catalog/src/app.ts';
+import type { Api as Orders } from '../../orders/src/app.ts';
 import { forward } from './forward.ts';
 import { status } from './status.ts';
 
 interface Dependencies {
-  catalog: ServiceClient;
+  catalog: ServiceClient<Catalog>;
   /** Undefined where this service is switched off. */
-  orders: ServiceClient | undefined;
+  orders: ServiceClient<Orders> | undefined;
   /** Where people look at traces; undefined where there are none. */
   tracesUrl: string | undefined;
   logger: Logger;
@@ -21,19 +24,19 @@ interface Dependencies {
 export function createApp({ catalog, orders, tracesUrl, logger, health }: Dependencies): Express {
   const app = express();
   app.use(chassis({ logger, health }));
-  app.get(
-    '/api/status',
-    status(
-      {
-        catalog: { service: catalog, path: '/products?limit=1' },
-        orders: { service: orders, path: '/orders?limit=1' },
-      },
-      tracesUrl,
-    ),
+  app.use(
+    api({ title: 'gateway', version: '1.0.0' }, [
+      status(
+        {
+          catalog: { service: catalog, path: '/products?limit=1' },
+          orders: { service: orders, path: '/orders?limit=1' },
+        },
+        tracesUrl,
+      ),
+      ...forward(catalog, '/api/catalog', 'GET /products', 'GET /products/:id'),
+      ...forward(orders, '/api', 'GET /orders', 'GET /orders/:id', 'POST /orders'),
+    ]),
   );
-  app.get('/api/catalog/products{/:id}', forward(catalog, '/api/catalog'));
-  app.get('/api/orders{/:id}', forward(orders, '/api'));
-  app.post('/api/orders', forward(orders, '/api'));
   app.use(express.static('public', { redirect: false }));
   app.use(notFound, problemHandler);
   return app;

@@ -1,9 +1,23 @@
-import type { ServiceClient } from '@stand/chassis/client';
+import type { Forwarded, Operation, Route } from '@stand/chassis/api';
+import type { Contracts, ServiceClient } from '@stand/chassis/client';
 import { Problem } from '@stand/chassis/problem';
-import type { Request, RequestHandler } from 'express';
+import type { Request } from 'express';
 
-/** Hands a request to the service behind, without `prefix`, and its answer back. Only what is named here passes. */
-export function forward(service: ServiceClient | undefined, prefix: string): RequestHandler {
+/** Hands requests to the service behind, without `prefix`, and its answers back. Only what is named here passes. */
+export function forward<Api extends Contracts>(
+  service: ServiceClient<Api> | undefined,
+  prefix: string,
+  ...operations: (keyof Api & Operation)[]
+): Forwarded[] {
+  const handle = handTo(service, prefix);
+  return operations.map((operation) => ({
+    operation: operation.replace(' ', ` ${prefix}`) as Operation,
+    origin: { service, operation },
+    handle,
+  }));
+}
+
+function handTo(service: ServiceClient | undefined, prefix: string): Route['handle'] {
   return async (req, res) => {
     if (!service) throw new Problem(503, 'This part of the shop is switched off');
     const key = req.get('idempotency-key');

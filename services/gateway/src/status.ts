@@ -1,5 +1,6 @@
+import { route } from '@stand/chassis/api';
 import type { ServiceClient } from '@stand/chassis/client';
-import type { RequestHandler } from 'express';
+import * as v from 'valibot';
 
 interface Question {
   service: ServiceClient | undefined;
@@ -7,22 +8,25 @@ interface Question {
   path: string;
 }
 
-interface State {
-  state: 'up' | 'down' | 'off';
-  /** Why it does not run; in development only. */
-  reason?: string;
-}
+const State = v.strictObject({
+  state: v.picklist(['up', 'down', 'off']),
+  reason: v.optional(v.pipe(v.string(), v.description('Why it does not run; in development only'))),
+});
+const Status = v.strictObject({
+  services: v.record(v.string(), State),
+  tracesUrl: v.optional(v.pipe(v.string(), v.description('Where people look at traces'))),
+});
+type State = v.InferOutput<typeof State>;
 
 /** Of the problem with which development answers in the place of a service (../../chassis/substitute.cjs). */
 const DOES_NOT_RUN = 'urn:problem:does-not-run';
 
 /** Which services are up, down, or switched off, as the page shows it, and where the traces are that it links. */
-export function status(questions: Record<string, Question>, tracesUrl: string | undefined): RequestHandler {
-  return async (req, res) => {
+export const status = (questions: Record<string, Question>, tracesUrl: string | undefined) =>
+  route('GET /api/status', { summary: 'Say which services are up', answers: { 200: Status } }, async ({ req }) => {
     const states = Object.entries(questions).map(async ([name, question]) => [name, await stateOf(question, req.id)]);
-    res.json({ services: Object.fromEntries(await Promise.all(states)), tracesUrl });
-  };
-}
+    return { services: Object.fromEntries(await Promise.all(states)), tracesUrl };
+  });
 
 async function stateOf({ service, path }: Question, requestId: unknown): Promise<State> {
   if (!service) return { state: 'off' };

@@ -1,50 +1,46 @@
 import { finished } from 'node:stream';
+import { route } from '@stand/chassis/api';
 import type { ServiceClient } from '@stand/chassis/client';
-import { Problem, parse } from '@stand/chassis/problem';
-import { list } from '@stand/chassis/schema';
-import { Router } from 'express';
+import { Problem } from '@stand/chassis/problem';
+import { count, list, numeral } from '@stand/chassis/schema';
 import type { Pool } from 'pg';
 import * as v from 'valibot';
+import type { Api as Catalog } from '../../catalog/src/app.ts';
 import { giveUp } from './recovery.ts';
 
-const NewOrder = v.strictObject({
-  items: list(
-    v.strictObject({
-      productId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2_147_483_647)),
-      quantity: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99)),
-    }),
-    { min: 1, max: 20 },
-  ),
+const Item = v.strictObject({
+  productId: count({ min: 1, max: 2_147_483_647 }),
+  quantity: count({ min: 1, max: 99 }),
+});
+const NewOrder = v.strictObject({ items: list(Item, { min: 1, max: 20 }) });
+const Order = v.strictObject({
+  id: v.pipe(v.string(), v.uuid()),
+  status: v.picklist(['pending', 'confirmed', 'rejected']),
+  items: v.nullable(v.array(v.strictObject({ ...Item.entries, name: v.string(), priceCents: v.number() }))),
+  totalCents: v.nullable(v.number()),
+  rejection: v.nullable(v.strictObject({ status: v.number(), detail: v.string() })),
+  createdAt: v.pipe(v.string(), v.isoTimestamp()),
 });
 const Headers = v.object({
   'idempotency-key': v.optional(
-    v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible characters')),
+    v.pipe(
+      v.string(),
+      v.regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible characters'),
+      v.description('The same order with the same key is placed once, however often it is sent'),
+    ),
   ),
 });
-const Limit = v.object({
-  limit: v.optional(
-    v.pipe(v.string(), v.regex(/^\d{1,3}$/), v.transform(Number), v.minValue(1), v.maxValue(100)),
-    '20',
-  ),
-});
-const Params = v.object({ id: v.pipe(v.string(), v.uuid()) });
+const Limit = v.object({ limit: numeral({ min: 1, max: 100, fallback: 20 }) });
+const { id } = Order.entries;
 
 const columns = 'id, status, requested, items, total_cents as "totalCents", rejection, created_at as "createdAt"';
 
-interface Item {
-  productId: number;
-  quantity: number;
-}
+type Item = v.InferOutput<typeof Item>;
+type Order = v.InferOutput<typeof Order>;
 
-interface Order {
-  id: string;
-  status: 'pending' | 'confirmed' | 'rejected';
+/** One that has a rejection and is pending has stock to give back. */
+interface StoredOrder extends Order {
   requested: Item[];
-  items: (Item & { name: string; priceCents: number })[] | null;
-  totalCents: number | null;
-  /** Why it will not be confirmed. An order that has one and is pending has stock to give back. */
-  rejection: { status: number; detail: string } | null;
-  createdAt: string;
 }
 
 /**
@@ -52,44 +48,57 @@ interface Order {
  * is confirmed. Whatever breaks in between, the same request with the same Idempotency-Key goes on where it stopped, or,
  * when the order has been given up by then, begins anew.
  */
-export function orders(pool: Pool, catalog: ServiceClient): Router {
-  const router = Router();
+export const orders = (pool: Pool, catalog: ServiceClient<Catalog>) => [
+  route(
+    'POST /orders',
+    {
+      summary: 'Place an order',
+      headers: Headers,
+      body: NewOrder,
+      answers: {
+        201: Order,
+        409: 'An item can not be had',
+        422: 'The key belongs to a different order',
+      },
+    },
+    async ({ body: { items }, headers: { 'idempotency-key': key }, req, res }) => {
+      const order = await record(pool, key, items);
+      if (key === undefined) finished(res, (broken) => (broken || res.statusCode >= 500) && abandon(pool, order));
+      const settled = order.status === 'pending' ? await settle(pool, catalog, order, req.id) : order;
+      if (settled.rejection) throw new Problem(settled.rejection.status, settled.rejection.detail);
+      res.location(`/orders/${settled.id}`);
+      return present(settled);
+    },
+  ),
 
-  router.post('/', async (req, res) => {
-    const { items } = parse(NewOrder, req.body);
-    const key = parse(Headers, req.headers)['idempotency-key'];
-    const order = await record(pool, key, items);
-    if (key === undefined) finished(res, (broken) => (broken || res.statusCode >= 500) && abandon(pool, order));
-    const settled = order.status === 'pending' ? await settle(pool, catalog, order, req.id) : order;
-    if (settled.rejection) throw new Problem(settled.rejection.status, settled.rejection.detail);
-    res.status(201).location(`/orders/${settled.id}`).json(present(settled));
-  });
+  route(
+    'GET /orders',
+    { summary: 'List the newest', query: Limit, answers: { 200: v.strictObject({ orders: v.array(Order) }) } },
+    async ({ query: { limit } }) => {
+      const { rows } = await pool.query<StoredOrder>(
+        `select ${columns} from orders.orders where status = 'confirmed' order by created_at desc limit $1`,
+        [limit],
+      );
+      return { orders: rows.map(present) };
+    },
+  ),
 
-  router.get('/', async (req, res) => {
-    const { limit } = parse(Limit, req.query);
-    const { rows } = await pool.query<Order>(
-      `select ${columns} from orders.orders where status = 'confirmed' order by created_at desc limit $1`,
-      [limit],
-    );
-    res.json({ orders: rows.map(present) });
-  });
-
-  router.get('/:id', async (req, res) => {
-    res.json(present(await find(pool, parse(Params, req.params).id)));
-  });
-
-  return router;
-}
+  route(
+    'GET /orders/:id',
+    { summary: 'Get one', params: v.object({ id }), answers: { 200: Order, 404: 'There is no such order' } },
+    async ({ params: { id } }) => present(await find(pool, id)),
+  ),
+];
 
 /** Writes the order down, or finds the one that this key has already made. */
-async function record(pool: Pool, key: string | undefined, items: Item[]): Promise<Order> {
-  const written = await pool.query<Order>(
+async function record(pool: Pool, key: string | undefined, items: Item[]): Promise<StoredOrder> {
+  const written = await pool.query<StoredOrder>(
     `insert into orders.orders (idempotency_key, requested) values ($1, $2)
      on conflict (idempotency_key) do nothing returning ${columns}`,
     [key, JSON.stringify(items)],
   );
   if (written.rows[0]) return written.rows[0];
-  const found = await pool.query<Order & { same: boolean }>(
+  const found = await pool.query<StoredOrder & { same: boolean }>(
     `select ${columns}, requested = $2::jsonb as same from orders.orders where idempotency_key = $1`,
     [key, JSON.stringify(items)],
   );
@@ -100,7 +109,7 @@ async function record(pool: Pool, key: string | undefined, items: Item[]): Promi
 }
 
 /** Who sent no key can't ask again what became of the order, and without a good answer will rather order anew. */
-function abandon(pool: Pool, { id }: Order): void {
+function abandon(pool: Pool, { id }: StoredOrder): void {
   // When this fails, the lease runs out.
   giveUp(pool, id).catch(() => {});
 }
@@ -108,20 +117,22 @@ function abandon(pool: Pool, { id }: Order): void {
 /** Reserves the stock and confirms, or rejects with catalog's reason. Safe to run twice at once. */
 async function settle(
   pool: Pool,
-  catalog: ServiceClient,
-  { id, requested }: Order,
+  catalog: ServiceClient<Catalog>,
+  { id, requested }: StoredOrder,
   requestId: unknown,
-): Promise<Order> {
-  const answer = await catalog.call(`/reservations/${id}`, { method: 'PUT', body: { items: requested }, requestId });
-  if (answer.ok) {
-    const { items } = (await answer.json()) as { items: NonNullable<Order['items']> };
-    const total = items.reduce((sum, { priceCents, quantity }) => sum + priceCents * quantity, 0);
-    return finish(pool, id, { status: 'confirmed', items: JSON.stringify(items), total });
+): Promise<StoredOrder> {
+  const { status, body } = await catalog.ask('PUT /reservations/:orderId', {
+    params: { orderId: id },
+    body: { items: requested },
+    requestId,
+    expect: [200, 404, 409],
+  });
+  if (status !== 200) {
+    const rejection = JSON.stringify({ status: 409, detail: body.detail });
+    return finish(pool, id, { status: 'rejected', rejection });
   }
-  const isRefusal = answer.headers.get('content-type')?.startsWith('application/problem+json');
-  if (!isRefusal || ![404, 409].includes(answer.status)) throw new Problem(503, 'catalog could not reserve the stock');
-  const { detail } = (await answer.json()) as { detail: string };
-  return finish(pool, id, { status: 'rejected', rejection: JSON.stringify({ status: 409, detail }) });
+  const total = body.items.reduce((sum, { priceCents, quantity }) => sum + priceCents * quantity, 0);
+  return finish(pool, id, { status: 'confirmed', items: JSON.stringify(body.items), total });
 }
 
 interface Outcome {
@@ -132,7 +143,7 @@ interface Outcome {
 }
 
 /** Only the first outcome counts, giving up included; whoever comes second gets that one. */
-async function finish(pool: Pool, id: string, { status, items, total, rejection }: Outcome): Promise<Order> {
+async function finish(pool: Pool, id: string, { status, items, total, rejection }: Outcome): Promise<StoredOrder> {
   await pool.query(
     `update orders.orders set status = $2, items = $3, total_cents = $4, rejection = $5
      where id = $1 and status = 'pending' and rejection is null`,
@@ -142,8 +153,8 @@ async function finish(pool: Pool, id: string, { status, items, total, rejection 
 }
 
 /** @throws {Problem} 404 */
-async function find(pool: Pool, id: string): Promise<Order> {
-  const { rows } = await pool.query<Order>(`select ${columns} from orders.orders where id = $1`, [id]);
+async function find(pool: Pool, id: string): Promise<StoredOrder> {
+  const { rows } = await pool.query<StoredOrder>(`select ${columns} from orders.orders where id = $1`, [id]);
   return rows[0] ?? missing(id);
 }
 
@@ -151,6 +162,6 @@ function missing(id: string): never {
   throw new Problem(404, `There is no order ${id}`);
 }
 
-function present({ id, status, items, totalCents, rejection, createdAt }: Order) {
+function present({ id, status, items, totalCents, rejection, createdAt }: StoredOrder) {
   return { id, status, items, totalCents, rejection, createdAt };
 }

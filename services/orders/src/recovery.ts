@@ -3,6 +3,7 @@ import type { ServiceClient } from '@stand/chassis/client';
 import { explain } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
 import type { Pool } from 'pg';
+import type { Api as Catalog } from '../../catalog/src/app.ts';
 
 const PAUSE_MS = 1000;
 const BATCH = 10;
@@ -12,7 +13,7 @@ export const GIVEN_UP = { status: 503, detail: 'The order could not be completed
 
 interface Dependencies {
   pool: Pool;
-  catalog: ServiceClient;
+  catalog: ServiceClient<Catalog>;
   logger: Logger;
 }
 
@@ -79,9 +80,8 @@ async function claim(pool: Pool): Promise<string[]> {
 }
 
 /** Only then is the order no longer pending, or nobody would ask again when this fails. */
-async function giveBack(pool: Pool, catalog: ServiceClient, id: string): Promise<void> {
-  const answer = await catalog.call(`/reservations/${id}`, { method: 'DELETE', requestId: id });
-  if (!answer.ok) throw new Error(`catalog answers ${answer.status}`);
+async function giveBack(pool: Pool, catalog: ServiceClient<Catalog>, id: string): Promise<void> {
+  await catalog.ask('DELETE /reservations/:orderId', { params: { orderId: id }, requestId: id, expect: [204] });
   await pool.query(`update orders.orders set status = 'rejected' where id = $1`, [id]);
 }
 

@@ -1,0 +1,153 @@
+/** What OpenAPI 3.1 says of a service's routes: https://spec.openapis.org/oas/v3.1.1 */
+import { STATUS_CODES } from 'node:http';
+import { type JsonSchema, toJsonSchema } from '@valibot/to-json-schema';
+import type { GenericSchema } from 'valibot';
+import { type AnyRoute, type Contract, type Forwarded, type Info, type Operation, split } from './api.ts';
+import type { ServiceClient } from './client.ts';
+import { Problem } from './problem.ts';
+
+type Fields = Record<string, unknown>;
+
+export interface Document {
+  openapi: string;
+  info: Fields;
+  servers: Fields[];
+  paths: Record<string, Record<string, Fields>>;
+  components: Record<string, Fields>;
+}
+
+/** What each request may meet before it reaches its route, or on the way out, by status. */
+const COMMON = {
+  400: 'The request is malformed, or not as it is described here',
+  413: 'The body is larger than 100 kB',
+  415: 'The body is not JSON',
+  500: 'Something went wrong on our side',
+  503: 'The service, or one that it needs, is not reachable at the moment',
+  504: 'A service that this one needs did not answer in time',
+};
+const OF_BODIES = ['413', '415'];
+
+const PROBLEM: JsonSchema = {
+  type: 'object',
+  description: 'Problem details: https://www.rfc-editor.org/rfc/rfc9457',
+  properties: {
+    type: { type: 'string', format: 'uri-reference', default: 'about:blank' },
+    title: { type: 'string', description: 'What the status means' },
+    status: { type: 'integer', minimum: 400, maximum: 599 },
+    detail: { type: 'string', description: 'What is wrong, in words for people' },
+    requestId: { type: 'string', description: 'Also in the header x-request-id' },
+    trace_id: { type: 'string', description: 'Where there are traces' },
+    errors: {
+      type: 'array',
+      description: 'What is wrong with which field',
+      items: {
+        type: 'object',
+        properties: { path: { type: 'string' }, message: { type: 'string' } },
+        required: ['path', 'message'],
+      },
+    },
+  },
+  required: ['type', 'title', 'status', 'detail', 'requestId'],
+};
+
+/**
+ * The document of these routes. What others answer is as their documents have it.
+ * @param requestId travels along to those
+ * @throws {Problem} 503 when one of them can't be asked
+ */
+export async function describe(info: Info, routes: AnyRoute[], requestId: unknown): Promise<Document> {
+  const document: Document = {
+    openapi: '3.1.1',
+    info: { ...info },
+    servers: [{ url: '/' }],
+    paths: {},
+    components: { schemas: { Problem: PROBLEM as Fields } },
+  };
+  const origins = await readOrigins(routes, requestId);
+  for (const { components } of origins.values())
+    for (const [kind, named] of Object.entries(components))
+      document.components[kind] = { ...named, ...document.components[kind] };
+  for (const route of routes) {
+    const { method, path } = place(route.operation);
+    const described = 'contract' in route ? describeContract(info, route.contract) : find(origins, route);
+    if (!described) continue;
+    const operationId = route.operation.replace(/[^a-z0-9]+/gi, '_').replace(/_$/, '');
+    document.paths[path] = { ...document.paths[path], [method]: { ...described, operationId } };
+  }
+  return document;
+}
+
+/** The documents of the services behind. */
+async function readOrigins(routes: AnyRoute[], requestId: unknown): Promise<Map<ServiceClient, Document>> {
+  const services = new Set(routes.flatMap((route) => ('origin' in route && route.origin.service) || []));
+  const read = async (service: ServiceClient) => {
+    const answer = await service.call('/openapi.json', { requestId });
+    if (!answer.ok) throw new Problem(503, `${service.name} does not say what its API is: it answers ${answer.status}`);
+    return [service, (await answer.json()) as Document] as const;
+  };
+  return new Map(await Promise.all([...services].map(read)));
+}
+
+function find(
+  origins: Map<ServiceClient, Document>,
+  { origin: { service, operation } }: Forwarded,
+): Fields | undefined {
+  if (!service) return undefined;
+  const { method, path } = place(operation);
+  const found = origins.get(service)?.paths[path]?.[method];
+  if (!found) throw new Problem(503, `${service.name} has no ${operation}`);
+  return found;
+}
+
+/** Where an operation is in a document: `GET /orders/:id` at `/orders/{id}`, `get` */
+function place(operation: Operation): { method: string; path: string } {
+  const [method, path] = split(operation);
+  return { method, path: path.replace(/:(\w+)/g, '{$1}') };
+}
+
+function describeContract({ title }: Info, { summary, params, query, headers, body, answers }: Contract): Fields {
+  const parameters = [
+    ...parametersOf('path', params),
+    ...parametersOf('query', query),
+    ...parametersOf('header', headers),
+  ];
+  const common = Object.entries(COMMON).filter(([status]) => body || !OF_BODIES.includes(status));
+  const all: Contract['answers'] = { ...Object.fromEntries(common), ...answers };
+  const responses = Object.entries(all).map(([status, answer]) => [status, describeAnswer(Number(status), answer)]);
+  return {
+    tags: [title],
+    summary,
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: toSchema(body) } } } }),
+    responses: Object.fromEntries(responses),
+  };
+}
+
+function parametersOf(place: 'path' | 'query' | 'header', schema: GenericSchema | undefined): Fields[] {
+  const { properties = {}, required = [] } = schema ? toSchema(schema) : {};
+  return Object.entries(properties).map(([name, of]) => {
+    const { description, ...rest } = of as JsonSchema;
+    return { name, in: place, required: required.includes(name), ...(description && { description }), schema: rest };
+  });
+}
+
+function describeAnswer(status: number, answer: GenericSchema | string): Fields {
+  const headers = {
+    'x-request-id': { description: "The request's id, for logs and reports", schema: { type: 'string' } },
+  };
+  if (typeof answer !== 'string')
+    return {
+      description: STATUS_CODES[status],
+      headers,
+      content: { 'application/json': { schema: toSchema(answer) } },
+    };
+  if (status < 400) return { description: answer, headers };
+  const schema = { $ref: '#/components/schemas/Problem' };
+  return { description: answer, headers, content: { 'application/problem+json': { schema } } };
+}
+
+/** What valibot alone can tell, such as a check by a function, is left out. */
+function toSchema(schema: GenericSchema): JsonSchema {
+  const { $schema, ...rest } = toJsonSchema(schema, { target: 'draft-2020-12', errorMode: 'ignore' });
+  return rest;
+}
