@@ -18,7 +18,7 @@ const SERVICE = 'hello';
 const PASSING = ['test/services/init.test.ts', 'docs/shop.png', 'docs/tilt.png'];
 
 /** @throws {Fault} when it failed; everything is as before then */
-export function makeOwn(name: string, keepShop: boolean): void {
+export async function makeOwn(name: string, keepShop: boolean): Promise<void> {
   // Ctrl-C ends npm, but not us before everything is taken back.
   process.on('SIGINT', () => {});
   try {
@@ -30,7 +30,7 @@ export function makeOwn(name: string, keepShop: boolean): void {
     else createService(SERVICE, 'service', 'hello');
     rmSync(HELLO, { recursive: true });
     format();
-    writeDocuments();
+    await writeDocuments();
   } catch (error) {
     takeBack();
     throw new Fault(`${(error as Error).message}; everything is as before`);

@@ -23,7 +23,7 @@ run(async () => {
   const hasCluster = await hasContainer(node);
   const isShared = await hasSharers();
   say(`Making this clone ${name} …`);
-  makeOwn(name, keepShop);
+  await makeOwn(name, keepShop);
   await freeSlot();
   rmSync(DATA, { recursive: true, force: true });
   if (existsSync(STATE)) renameSync(STATE, `.${name}`);

@@ -6,10 +6,10 @@ import { run } from '../machine/terminal.ts';
 import { createService } from '../services/create.ts';
 import { folder } from '../services/folders.ts';
 
-run(() => {
+run(async () => {
   const name = argument('NAME');
   const port = flagArgument('DATABASE') ? createService(name, 'service', 'database') : createService(name, 'service');
-  writeDocuments();
+  await writeDocuments();
   console.log(`✓ ${folder(name)} is there, and will be at http://localhost:${hostPort(port)}`);
   console.log('  A running Tilt takes it up by itself; host mode with the next make dev.');
 });

@@ -18,7 +18,7 @@ run(async () => {
   const hasData = readEntries(VALUES).get(name)?.database?.enabled;
   takeOut(name);
   install();
-  writeDocuments();
+  await writeDocuments();
   console.log(`✓ ${name} is gone`);
   if (hasData) console.log(`  Its data stays where it is; in psql this deletes it: drop schema "${name}" cascade;`);
 });

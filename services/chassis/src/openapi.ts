@@ -49,6 +49,7 @@ const PROBLEM: JsonSchema = {
   },
   required: ['type', 'title', 'status', 'detail', 'requestId'],
 };
+const REQUEST_ID = { description: "The request's id, for logs and reports", schema: { type: 'string' } };
 
 /**
  * The document of these routes. What others answer is as their documents have it.
@@ -61,7 +62,11 @@ export async function describe(info: Info, routes: AnyRoute[], requestId: unknow
     info: { ...info },
     servers: [{ url: '/' }],
     paths: {},
-    components: { schemas: { Problem: PROBLEM as Fields } },
+    components: {
+      schemas: { Problem: PROBLEM as Fields },
+      headers: { 'x-request-id': REQUEST_ID },
+      responses: Object.fromEntries(Object.entries(COMMON).map(([status, words]) => [status, problem(words)])),
+    },
   };
   const origins = await readOrigins(routes, requestId);
   for (const { components } of origins.values())
@@ -132,18 +137,18 @@ function parametersOf(place: 'path' | 'query' | 'header', schema: GenericSchema 
 }
 
 function describeAnswer(status: number, answer: GenericSchema | string): Fields {
-  const headers = {
-    'x-request-id': { description: "The request's id, for logs and reports", schema: { type: 'string' } },
-  };
-  if (typeof answer !== 'string')
-    return {
-      description: STATUS_CODES[status],
-      headers,
-      content: { 'application/json': { schema: toSchema(answer) } },
-    };
-  if (status < 400) return { description: answer, headers };
-  const schema = { $ref: '#/components/schemas/Problem' };
-  return { description: answer, headers, content: { 'application/problem+json': { schema } } };
+  if (typeof answer !== 'string') return response(STATUS_CODES[status], 'application/json', toSchema(answer));
+  if (status < 400) return response(answer);
+  if (answer === COMMON[status as keyof typeof COMMON]) return { $ref: `#/components/responses/${status}` };
+  return problem(answer);
+}
+
+const problem = (words: string): Fields =>
+  response(words, 'application/problem+json', { $ref: '#/components/schemas/Problem' });
+
+function response(description = '', type?: string, schema?: Fields | JsonSchema): Fields {
+  const headers = { 'x-request-id': { $ref: '#/components/headers/x-request-id' } };
+  return { description, headers, ...(type && { content: { [type]: { schema } } }) };
 }
 
 /** What valibot alone can tell, such as a check by a function, is left out. */

@@ -1,0 +1,70 @@
+/**
+ * services/NAME/openapi.json, what each service on the chassis says of its API: reviewed with the code, compared over
+ * time, and there for whoever calls it. Made of the routes by the service's own app, which needs no database for that.
+ */
+import { existsSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import { ServiceClient } from '@stand/chassis/client';
+import { createHealth } from '@stand/chassis/health';
+import type { Express } from 'express';
+import { Pool } from 'pg';
+import { pino } from 'pino';
+import { loadDefaults } from '../facts/values.ts';
+import { Fault } from '../machine/terminal.ts';
+import { folder } from './folders.ts';
+
+export const documentFile = (name: string): string => `${folder(name)}/openapi.json`;
+
+/** The documents' texts by file name. @throws {Fault} */
+export async function openapiDocuments(): Promise<Record<string, string>> {
+  return withApps(async (urls) => {
+    const texts = [...urls].map(async ([name, url]) => [documentFile(name), await read(name, url)]);
+    return Object.fromEntries(await Promise.all(texts));
+  });
+}
+
+async function read(name: string, url: string): Promise<string> {
+  const answer = await fetch(`${url}/openapi.json`);
+  if (!answer.ok) throw new Fault(`${name} does not describe its API: ${await answer.text()}`);
+  return `${JSON.stringify(await answer.json(), null, 2)}\n`;
+}
+
+/** Has the apps of all services on the chassis listen on this machine, each with clients of the others. */
+export async function withApps<T>(
+  work: (urls: Map<string, string>, apps: Map<string, Express>) => Promise<T>,
+): Promise<T> {
+  const names = Object.keys(loadDefaults().services).filter((name) => existsSync(appFile(name)));
+  const apps = new Map<string, Express>();
+  const servers = new Map<string, Server>();
+  for (const name of names)
+    servers.set(
+      name,
+      createServer((req, res) => apps.get(name)?.(req, res)),
+    );
+  await Promise.all([...servers.values()].map(listen));
+  const urls = new Map([...servers].map(([name, server]) => [name, urlOf(server)]));
+  try {
+    for (const name of names) apps.set(name, await createApp(name, urls));
+    return await work(urls, apps);
+  } finally {
+    for (const server of servers.values()) server.close().closeAllConnections();
+  }
+}
+
+const appFile = (name: string): string => `${folder(name)}/src/app.ts`;
+
+const listen = (server: Server): Promise<void> => new Promise((done) => server.listen(0, '127.0.0.1', done));
+
+const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+/** An app with what it asks for by name: the services that it may call, and a pool, which never connects. */
+async function createApp(name: string, urls: Map<string, string>): Promise<Express> {
+  const logger = pino({ level: 'silent' });
+  const clients = [...urls].map(([callee, url]) => [camelCase(callee), new ServiceClient(callee, url)]);
+  const { createApp } = await import(resolve(appFile(name)));
+  return createApp({ ...Object.fromEntries(clients), pool: new Pool(), logger, health: createHealth({ logger }) });
+}
+
+const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
