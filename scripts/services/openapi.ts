@@ -17,16 +17,17 @@ import { folder } from './folders.ts';
 
 export const documentFile = (name: string): string => `${folder(name)}/openapi.json`;
 
-/** The documents' texts by file name. @throws {Fault} */
+/** The documents' texts by file name; none of a plain Express app. @throws {Fault} */
 export async function openapiDocuments(): Promise<Record<string, string>> {
   return withApps(async (urls) => {
-    const texts = [...urls].map(async ([name, url]) => [documentFile(name), await read(name, url)]);
-    return Object.fromEntries(await Promise.all(texts));
+    const texts = await Promise.all([...urls].map(async ([name, url]) => [documentFile(name), await read(name, url)]));
+    return Object.fromEntries(texts.filter(([, text]) => text !== undefined));
   });
 }
 
-async function read(name: string, url: string): Promise<string> {
+async function read(name: string, url: string): Promise<string | undefined> {
   const answer = await fetch(`${url}/openapi.json`);
+  if (answer.status === 404) return undefined;
   if (!answer.ok) throw new Fault(`${name} does not describe its API: ${await answer.text()}`);
   return `${JSON.stringify(await answer.json(), null, 2)}\n`;
 }
