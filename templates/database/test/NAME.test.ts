@@ -34,6 +34,13 @@ describe('NAME', () => {
       expect((await list()).body.items).to.deep.equal([]);
     });
 
+  it('describes what it takes and answers', async () => {
+    const { get, post } = (await send(`${app.url}/openapi.json`)).body.paths['/'];
+    expect(get.responses).to.include.keys('200');
+    expect(post).to.have.property('requestBody');
+    expect(post.responses).to.include.keys('201', '409');
+  });
+
   it('is ready', async () => {
     expect((await send(`${app.url}/readyz`)).status).to.equal(200);
   });

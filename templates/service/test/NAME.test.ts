@@ -14,6 +14,12 @@ describe('NAME', () => {
     expect(await send(`${app.url}/`)).to.deep.include({ status: 200, body: { hello: 'NAME' } });
   });
 
+  it('describes that', async () => {
+    const { info, paths } = (await send(`${app.url}/openapi.json`)).body;
+    expect(info.title).to.equal('NAME');
+    expect(paths['/'].get.responses).to.include.keys('200');
+  });
+
   it('answers 404 to what it does not know', async () => {
     expect((await send(`${app.url}/nothing`)).body).to.include({ status: 404, detail: 'There is no GET /nothing' });
   });
