@@ -103,21 +103,17 @@ export class ServiceClient<Api extends Contracts = Contracts> {
   ): Promise<Expected<Api[Name], Status>> {
     const { params = {}, query, headers, body, expect, ...rest } = question as Question<Contract, Status> & Filled;
     const [method, path] = split(operation);
-    const search = query && new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
-    const target = path.replace(/:(\w+)/g, (_, name) => encodeURIComponent(String(params[name])));
-    const answer = await this.call(`${target}${search ? `?${search}` : ''}`, {
-      ...{ method: method.toUpperCase(), headers, body },
+    const search = new URLSearchParams(present(query)).toString();
+    const target = path.replace(/:(\w+)/g, (_, name) => segment(params[name]));
+    const answer = await this.call(search ? `${target}?${search}` : target, {
+      ...{ method: method.toUpperCase(), headers: present(headers), body },
       ...rest,
     });
     const { status } = answer;
-    const type = answer.headers.get('content-type')?.split(';')[0];
-    const isOurs = type === (status >= 400 ? 'application/problem+json' : 'application/json') || status === 204;
-    if (!isOurs || !(expect as PropertyKey[]).includes(status))
-      throw new Problem(503, `${this.name} answers ${status}`);
-    return { status, headers: answer.headers, body: answer.body ? await answer.json() : undefined } as Expected<
-      Api[Name],
-      Status
-    >;
+    const unlike = (error?: unknown): Problem => new Problem(503, `${this.name} answers ${status}`, {}, error);
+    if (!(expect as PropertyKey[]).includes(status)) throw unlike();
+    const content = await contentOf(answer).catch((error) => Promise.reject(unlike(error)));
+    return { status, headers: answer.headers, body: content } as Expected<Api[Name], Status>;
   }
 
   async #send(url: string, init: Sending, end: number, [pause, ...pauses]: number[]): Promise<Response> {
@@ -140,6 +136,26 @@ export class ServiceClient<Api extends Contracts = Contracts> {
       return this.#send(url, init, end, pauses);
     }
   }
+}
+
+/** The fields that are there: sent as text, undefined would be a word. */
+const present = (fields: Record<string, string> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
+/** A parameter in a path. @throws {Problem} 400 for what would lead to another route */
+function segment(value: unknown): string {
+  const text = String(value);
+  if (['', '.', '..'].includes(text)) throw new Problem(400, `"${text}" can't be a part of a path`);
+  return encodeURIComponent(text);
+}
+
+/** What comes with an answer. @throws {Error} when that is not JSON, or of an error not a problem */
+async function contentOf(answer: Response): Promise<unknown> {
+  const isError = answer.status >= 400;
+  if (!answer.body && !isError) return undefined;
+  const type = answer.headers.get('content-type')?.split(';')[0];
+  if (type !== (isError ? 'application/problem+json' : 'application/json')) throw new Error(`It sends ${type}`);
+  return answer.json();
 }
 
 /** Why there was no answer. */

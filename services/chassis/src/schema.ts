@@ -1,21 +1,26 @@
 import * as v from 'valibot';
 
+type Bounds = { min?: number; max: number };
+
 /**
  * An array of `min` to `max` items. Unlike with `v.maxLength` after `v.array(item)`, its length is checked first: of
  * one that is too long no item is looked at, or each of them costs time and is a fault of its own.
  */
-export const list = <Item extends v.GenericSchema>(item: Item, { min = 0, max }: { min?: number; max: number }) =>
+export const list = <Item extends v.GenericSchema>(item: Item, { min = 0, max }: Bounds) =>
   v.pipe(v.array(v.unknown()), v.minLength(min), v.maxLength(max), v.array(item)) as v.GenericSchema<
     v.InferInput<Item>[],
     v.InferOutput<Item>[]
   >;
 
 /** A whole number in JSON. */
-export const count = ({ min = 0, max }: { min?: number; max: number }) =>
-  v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+export const count = ({ min = 0, max }: Bounds) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+
+type Numeral = v.GenericSchema<string, number>;
 
 /** A whole number in a path or a query, where all is text; the fallback is for one that is not there. */
-export function numeral({ min = 0, max, fallback }: { min?: number; max: number; fallback?: number }) {
+export function numeral(bounds: Bounds & { fallback: number }): v.OptionalSchema<Numeral, string>;
+export function numeral(bounds: Bounds): Numeral;
+export function numeral({ min = 0, max, fallback }: Bounds & { fallback?: number }): v.GenericSchema {
   const digits = String(max).length;
   const number = v.pipe(
     v.string(),
