@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { api } from '@stand/chassis/api';
 import { ServiceClient } from '@stand/chassis/client';
 import { transaction } from '@stand/chassis/database';
 import type { Health } from '@stand/chassis/health';
@@ -19,6 +20,7 @@ const Echo = v.strictObject({ text: v.string(), list: list(v.object({ n: v.numbe
 export function createFixture({ logger, health, pool }: { logger: Logger; health: Health; pool?: Pool }): Express {
   const app = express();
   app.use(chassis({ logger, health }));
+  app.use(api({ title: 'fixture', version: '1.0.0' }, []));
   app.get('/slow', async (req, res) => {
     await sleep(Number(req.query.ms));
     res.json({ done: true });
