@@ -10,8 +10,11 @@ import { launchBrowser } from '../../../test/setup/browser.ts';
 import { compareEdges } from '../../../test/setup/edges.ts';
 import { getJson } from '../../../test/setup/http.ts';
 import { needsServices } from '../../../test/setup/needs.ts';
+import { explore, installSchemathesis } from '../../../test/setup/schemathesis.ts';
 import { eventually } from '../../../test/setup/wait.ts';
 import { SEARCHES, SORTED } from '../../catalog/test/letters.ts';
+import { tell } from '../test/contract.ts';
+import { startShop } from '../test/shop.ts';
 
 const PARTS = ['gateway', 'catalog', 'orders'];
 /** How each part gets new pods, and the deaths of those that gateway can ask again. */
@@ -92,6 +95,13 @@ describe('the shop in production', function () {
     for (const [search, name] of SEARCHES) expect(await find(search), search).to.deep.equal([name]);
   });
 
+  it('answers as on this machine', async () => {
+    const local = await startShop();
+    const here = await tell(local).finally(local.close);
+    const production = { gateway: trial.url('gateway'), catalog: trial.url('catalog'), orders: trial.url('orders') };
+    expect(await tell(production)).to.deep.equal(here);
+  });
+
   it('hides ordering where orders is off, and has the orders still when it is on again', async () => {
     const before = await latestOrders();
     await trial.upgrade('services.orders.enabled=false');
@@ -148,6 +158,12 @@ describe('the shop in production', function () {
     expect(await latestOrders()).to.deep.equal([id]);
     const catalog = await getJson<Product>(`${trial.url('catalog')}/products/${mug.id}`);
     expect(catalog, 'the products are where they were').to.include({ id: mug.id });
+  });
+
+  it('answers whatever is sent as its documents say', async function () {
+    const schemathesis = await installSchemathesis();
+    if (!schemathesis) return this.skip();
+    for (const part of PARTS) await explore(schemathesis, trial.url(part));
   });
 
   async function createProduct(name: string): Promise<Product> {

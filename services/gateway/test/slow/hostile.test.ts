@@ -1,7 +1,7 @@
-import { createDatabase, withClient } from '../../../../test/setup/database.ts';
+import { withClient } from '../../../../test/setup/database.ts';
 import { endure } from '../../../../test/setup/hostile.ts';
 import { needsServices } from '../../../../test/setup/needs.ts';
-import { type Service, startService } from '../../../../test/setup/service.ts';
+import { type RunningShop, startShop } from '../shop.ts';
 
 const ORDER = '01890a5d-ac96-774b-bcce-b302099a8057';
 const items = [{ productId: 1, quantity: 1 }];
@@ -17,33 +17,18 @@ const ORDERS = [
 
 describe('the shop', () => {
   needsServices('catalog', 'orders');
-  const running: Service[] = [];
-  let catalog: string;
-  let orders: string;
-  let gateway: string;
-
+  let shop: RunningShop;
   before(async () => {
-    const database = await createDatabase('catalog', 'orders');
+    shop = await startShop();
     const product = `insert into catalog.products (sku, name, price_cents, stock) values ('mug', 'Mug', 1, 100000)`;
-    await withClient(database, (client) => client.query(product));
-    catalog = await start('catalog', database.env);
-    orders = await start('orders', { ...database.env, CATALOG_URL: catalog });
-    gateway = await start('gateway', { CATALOG_URL: catalog, ORDERS_URL: orders });
+    await withClient(shop.database, (client) => client.query(product));
   });
-  after(() => {
-    for (const { process } of running) process.kill('SIGKILL');
-  });
-
-  function start(name: string, env: Record<string, string>): Promise<string> {
-    const service = startService(name, { ...env, PORT: '0' });
-    running.push(service);
-    return service.url();
-  }
+  after(() => shop?.close());
 
   it('answers hostile requests to catalog by problems that tell nothing of it, and forgets them', async () => {
     const product = { sku: 'cup', name: 'Cup', description: 'For tea', priceCents: 900, stock: 9 };
     await endure(
-      catalog,
+      shop.catalog,
       [
         ...PRODUCTS,
         { method: 'POST', path: '/products', body: product },
@@ -55,12 +40,12 @@ describe('the shop', () => {
     );
   });
 
-  it('answers those to orders so', () => endure(orders, ORDERS, 500));
+  it('answers those to orders so', () => endure(shop.orders, ORDERS, 500));
 
   it('answers those to gateway so', () => {
     const behind = PRODUCTS.map(({ method, path }) => ({ method, path: `/api/catalog${path}` }));
     const others = ORDERS.map((route) => ({ ...route, path: `/api${route.path}` }));
     const own = ['/', '/shop.js', '/api/status'].map((path) => ({ method: 'GET', path }));
-    return endure(gateway, [...behind, ...others, ...own], 500);
+    return endure(shop.gateway, [...behind, ...others, ...own], 500);
   });
 });
