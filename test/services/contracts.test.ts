@@ -1,8 +1,15 @@
-import { symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { type AnyRoute, api } from '@stand/chassis/api';
+import { chassis } from '@stand/chassis/middleware';
+import { problemHandler } from '@stand/chassis/problem';
 import { expect } from 'chai';
+import express from 'express';
+import type { Pool } from 'pg';
 import { copyTemplates } from '../../scripts/services/templates.ts';
+import { type App, startApp } from '../setup/app.ts';
 import { Copy } from '../setup/copy.ts';
+import { send } from '../setup/http.ts';
 
 /** A service's file that asks another one for what the template of those with tables offers. */
 const callerOf = (callee: string): string => `import type { ServiceClient } from '@stand/chassis/client';
@@ -15,11 +22,18 @@ export async function make(callee: ServiceClient<Api>, name: string): Promise<st
 }
 `;
 
+function emptyCopy(): Copy {
+  const copy = new Copy('tsconfig.json');
+  symlinkSync(resolve('node_modules'), copy.at('node_modules'));
+  return copy;
+}
+
+const check = (copy: Copy): string => copy.run('npx', ['tsc', '--noEmit']).stdout;
+
 describe('a change of a contract', () => {
   let copy: Copy;
   before(() => {
-    copy = new Copy('tsconfig.json');
-    symlinkSync(resolve('node_modules'), copy.at('node_modules'));
+    copy = emptyCopy();
     for (const callee of ['kept', 'renamed', 'dropped']) {
       copyTemplates(['service', 'database'], callee, copy.at(`services/${callee}`));
       copy.remove(`services/${callee}/test`);
@@ -37,11 +51,49 @@ describe('a change of a contract', () => {
   it('turns its callers red, and no other', () => {
     change('renamed', 'id: v.number(), name', 'id: v.number(), label: name');
     change('dropped', ", 409: 'There is one with this name'", '');
-    const { stdout } = copy.run('npx', ['tsc', '--noEmit']);
-    expect(stdout).to.contain(
+    const red = check(copy);
+    expect(red).to.contain(
       "services/caller/src/renamed.ts(7,15): error TS2339: Property 'name' does not exist on type",
     );
-    expect(stdout).to.contain("services/caller/src/dropped.ts(5,103): error TS2322: Type '409' is not assignable");
-    expect(stdout).to.not.match(/^services\/(?!caller)|kept/m);
+    expect(red).to.contain("services/caller/src/dropped.ts(5,103): error TS2322: Type '409' is not assignable");
+    expect(red).to.not.match(/^services\/(?!caller)|kept/m);
+  });
+});
+
+describe('the service of docs/api.md', () => {
+  const text = readFileSync('docs/api.md', 'utf8');
+  /** What its database has. */
+  let rows: object[];
+  let copy: Copy;
+  let app: App;
+  before(async () => {
+    copy = emptyCopy();
+    for (const [, code = '', file = ''] of text.matchAll(/^```ts\n(\/\/ (\S+)\n.*?)^```/gms)) copy.write(file, code);
+    const { payments } = await import(copy.at('services/payments/src/payments.ts'));
+    const routes: AnyRoute[] = payments({ query: async () => ({ rows }) } as unknown as Pool);
+    app = await startApp((given) => {
+      const info = { title: 'payments', version: '1.0.0' };
+      return express().use(chassis(given), api(info, routes), problemHandler);
+    });
+  });
+  after(async () => {
+    await app?.close();
+    copy.remove();
+  });
+
+  it('has all types right, as its caller', () => expect(check(copy)).to.equal(''));
+
+  it('answers as it is said there', async () => {
+    const get = async (id: string) => (await send(`${app.url}/payments/${id}`)).body;
+    rows = [{ cents: 7 }];
+    expect(await get('1')).to.deep.equal({ cents: 7 });
+    expect((await get('x')).errors[0].path).to.equal('id');
+    rows = [];
+    expect(await get('1')).to.include({ status: 404, detail: 'There is no payment 1' });
+    rows = [{ amount: 7 }];
+    const { detail } = await get('1');
+    const [, promised = ''] = /500: `(.+)…`/.exec(text) ?? [];
+    expect(promised).to.match(/contract: cents: $/);
+    expect(detail.startsWith(promised), detail).to.equal(true);
   });
 });

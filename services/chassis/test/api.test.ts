@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { api, route } from '@stand/chassis/api';
 import type { Health } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
@@ -73,6 +75,9 @@ const routes = () => [
     { summary: 'Give that', params: v.object({ what: v.string() }), answers: { 200: Cup, 204: 'None', 404: 'None' } },
     ({ params: { what }, res }) => (KEPT[what] ?? BROKEN[what])?.[0](res) as never,
   ),
+  route('GET /file', { summary: 'Read', answers: { 200: 'It, as text' } }, async ({ res }) => {
+    await pipeline(Readable.from(['half', ' and half']), res.type('text/csv'));
+  }),
   route('GET /throws', { summary: 'Break', answers: { 200: Cup } }, () => {
     throw new Error('the secret is 42');
   }),
@@ -148,6 +153,10 @@ describe('a route with its contract', () => {
     for (const [what, [, status, sent]] of Object.entries(KEPT))
       it(what, async () => expectSent(await give(what), status, sent));
 
+    it('what the handler sends itself', async () => {
+      expect(await get('/file')).to.include({ status: 200, type: 'text/csv; charset=utf-8', text: 'half and half' });
+    });
+
     it('no word of what breaks', async () => {
       expect((await get('/throws')).body).to.include({ status: 500, detail: 'Something went wrong on our side' });
     });
@@ -217,6 +226,7 @@ describe('what a service says of its API', () => {
       '/cups/{id}': ['get'],
       '/numbers': ['post'],
       '/given/{what}': ['post'],
+      '/file': ['get'],
       '/throws': ['get'],
     });
     expect(document.paths['/cups'].post.summary).to.equal('Make one');
