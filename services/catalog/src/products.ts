@@ -1,6 +1,6 @@
 import { route } from '@stand/chassis/api';
 import { Problem } from '@stand/chassis/problem';
-import { count, numeral } from '@stand/chassis/schema';
+import { count, numeral, text } from '@stand/chassis/schema';
 import type { Pool } from 'pg';
 import * as v from 'valibot';
 
@@ -10,20 +10,16 @@ const MAX_CENTS = 100_000_000;
 const MAX_STOCK = 1_000_000;
 const MAX_ID = 2_147_483_647;
 
-// PostgreSQL's text can't hold a NUL character, and takes an É of one character for another than one of two.
-const text = (max: number) =>
-  v.pipe(v.string(), v.normalize('NFC'), v.trim(), v.maxLength(max), v.regex(/^[^\0]*$/, 'must not contain NUL'));
-
 const Search = v.object({
-  search: v.optional(text(100), ''),
+  search: v.optional(text({ max: 100 }), ''),
   limit: numeral({ min: 1, max: 100, fallback: 100 }),
 });
 const Id = v.object({ id: numeral({ max: MAX_ID }) });
 const Stock = v.strictObject({ stock: count({ max: MAX_STOCK }) });
 const fields = {
-  sku: v.pipe(text(40), v.nonEmpty(), v.examples(['CUP-1'])),
-  name: v.pipe(text(100), v.nonEmpty(), v.examples(['Enamel cup'])),
-  description: text(1000),
+  sku: v.pipe(text({ min: 1, max: 40 }), v.examples(['CUP-1'])),
+  name: v.pipe(text({ min: 1, max: 100 }), v.examples(['Enamel cup'])),
+  description: text({ max: 1000 }),
   priceCents: count({ max: MAX_CENTS }),
   ...Stock.entries,
 };

@@ -12,6 +12,23 @@ export const list = <Item extends v.GenericSchema>(item: Item, { min = 0, max }:
     v.InferOutput<Item>[]
   >;
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: by the name that it has in all languages' patterns
+const WITHOUT_NUL = /^[^\u0000]*$/;
+
+/**
+ * Text without space around it, in UTF-16 code units. PostgreSQL's can't hold a NUL character, and takes an É of one
+ * character for another than one of two.
+ */
+export const text = ({ min = 0, max }: Bounds) =>
+  v.pipe(
+    v.string(),
+    v.normalize('NFC'),
+    v.trim(),
+    v.minLength(min),
+    v.maxLength(max),
+    v.regex(WITHOUT_NUL, 'must not contain NUL'),
+  );
+
 /** A whole number in JSON. */
 export const count = ({ min = 0, max }: Bounds) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 

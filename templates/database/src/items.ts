@@ -1,10 +1,10 @@
 import { route } from '@stand/chassis/api';
 import { Problem } from '@stand/chassis/problem';
+import { text } from '@stand/chassis/schema';
 import type { Pool } from 'pg';
 import * as v from 'valibot';
 
-// PostgreSQL's text can't hold a NUL character.
-const name = v.pipe(v.string(), v.trim(), v.nonEmpty(), v.maxLength(100), v.regex(/^[^\0]*$/, 'must not contain NUL'));
+const name = text({ min: 1, max: 100 });
 const NewItem = v.strictObject({ name });
 const Item = v.strictObject({ id: v.number(), name });
 
