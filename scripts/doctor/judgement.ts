@@ -52,6 +52,8 @@ export interface Facts {
 const GIB = 2 ** 30;
 const MEMORY_GIB = 4;
 const DISK_GIB = 10;
+/** Tools that run nothing. */
+const CHECKERS = ['kubeconform', 'oasdiff'];
 const INOTIFY = { max_user_instances: 512, max_user_watches: 524_288 };
 
 const good = (text: string): Finding => ({ mark: '✓', text });
@@ -115,7 +117,7 @@ export function judgeTool(tool: Tool, mode: Mode): Finding {
   if (toolFits(tool)) return good(text);
   // Kubernetes supports no kubectl that is much older than the server, yet what the stand asks of it works.
   const isOldKubectl = tool.name === 'kubectl' && tool.found?.startsWith('1.');
-  const inTheWay = mode === 'cluster' && tool.name !== 'kubeconform' && !isOldKubectl ? fault : warning;
+  const inTheWay = mode === 'cluster' && !CHECKERS.includes(tool.name) && !isOldKubectl ? fault : warning;
   return inTheWay(text, 'make tools');
 }
 

@@ -24,7 +24,11 @@ const MISE_VERSION = '2026.9.15';
 const BIN = resolve('.stand/bin');
 /** Of Helm both majors fit: the chart is tested with either. */
 const OTHER_MAJORS: Record<string, number[]> = { helm: [4] };
-const VERSION_ARGS: Record<string, string[]> = { kubectl: ['version', '--client'], kubeconform: ['-v'] };
+const VERSION_ARGS: Record<string, string[]> = {
+  kubectl: ['version', '--client'],
+  kubeconform: ['-v'],
+  oasdiff: ['--version'],
+};
 const PAGES: Record<string, string> = {
   helm: 'https://helm.sh/docs/intro/install/',
   kubectl: 'https://kubernetes.io/docs/tasks/tools/',
@@ -32,6 +36,7 @@ const PAGES: Record<string, string> = {
   ctlptl: 'https://github.com/tilt-dev/ctlptl#how-do-i-install-it',
   tilt: 'https://docs.tilt.dev/install.html',
   kubeconform: 'https://github.com/yannh/kubeconform#installation',
+  oasdiff: 'https://github.com/oasdiff/oasdiff#installation',
 };
 /** Where a Go module proxy is all that can be reached. */
 const GO_MODULES: Record<string, (version: string) => { module: string; flags: string }> = {
@@ -43,6 +48,10 @@ const GO_MODULES: Record<string, (version: string) => { module: string; flags: s
   kubeconform: (version) => ({
     module: 'github.com/yannh/kubeconform/cmd/kubeconform',
     flags: `-X main.version=v${version}`,
+  }),
+  oasdiff: (version) => ({
+    module: 'github.com/oasdiff/oasdiff',
+    flags: `-X github.com/oasdiff/oasdiff/build.Version=${version}`,
   }),
 };
 
@@ -90,13 +99,13 @@ export async function installTools(names: string[] = []): Promise<string[]> {
 }
 
 function readPins(): Pin[] {
-  const lines = readFileSync('mise.toml', 'utf8').matchAll(/^"(aqua:.*\/(\w+))" = "([\d.]+)"/gm);
+  const lines = readFileSync('mise.toml', 'utf8').matchAll(/^"(\w+:.*\/(\w+))" = "([\d.]+)"/gm);
   return [...lines].map(([, source = '', name = '', wanted = '']) => ({ name, wanted, source }));
 }
 
 async function findVersion(name: string): Promise<string | undefined> {
   const { ok, stdout } = await ask(name, ...(VERSION_ARGS[name] ?? ['version']));
-  return ok ? (/v(\d+\.\d+(\.\d+)?)/.exec(stdout)?.[1] ?? '') : undefined;
+  return ok ? (/v(?:ersion )?(\d+\.\d+(\.\d+)?)/.exec(stdout)?.[1] ?? '') : undefined;
 }
 
 const numbers = (version: string): number[] => version.split('.').map(Number);

@@ -4,7 +4,7 @@ import { judgeInotify, judgePorts, judgeTool, ranges } from '../../scripts/docto
 import { chooseMode } from '../../scripts/facts/mode.ts';
 import { find, Machine } from './machine.ts';
 
-const TOOLS = ['helm', 'kubectl', 'kind', 'ctlptl', 'tilt', 'kubeconform'];
+const TOOLS = ['helm', 'kubectl', 'kind', 'ctlptl', 'tilt', 'kubeconform', 'oasdiff'];
 const UNREACHABLE = 'tcp://127.0.0.1:1';
 
 describe('make doctor', () => {
@@ -21,6 +21,7 @@ describe('make doctor', () => {
     expect(output).not.to.contain('✗');
     expect(output).to.contain(`✓ Node.js ${process.versions.node}`);
     expect(output).to.contain('✓ tilt 0.37.6');
+    expect(output).to.contain('✓ oasdiff 1.38.0');
     expect(output).to.match(/✓ ports .*: free/);
     expect(output).to.contain('✓ make dev would run in cluster mode: a Docker engine answers');
     expect(code).to.equal(0);
@@ -45,7 +46,7 @@ describe('make doctor', () => {
     const { output, code } = await machine.doctor({ MODE: 'cluster' });
     expect(output).to.contain('✗ Docker is not installed\n');
     for (const tool of TOOLS.slice(0, 5)) expect(output).to.contain(`✗ ${tool} is missing\n  make tools`);
-    expect(output).to.contain('! kubeconform is missing');
+    for (const tool of TOOLS.slice(5)) expect(output).to.contain(`! ${tool} is missing`);
     expect(code).to.equal(1);
   });
 
@@ -57,6 +58,7 @@ describe('make doctor', () => {
       tilt: 'v0.33.1, built 2023-06-01',
       kind: 'kind v0.40.0',
       kubeconform: 'development',
+      oasdiff: 'oasdiff version main',
     });
     const { output, code } = await machine.doctor();
     expect(output).to.contain('✗ helm is 2.17.0; 3.21.4 is wanted\n  make tools');
@@ -64,6 +66,7 @@ describe('make doctor', () => {
     expect(output).to.contain('! kubectl is 1.30.1; 1.34.3 is wanted');
     expect(output).to.contain('✓ kind 0.40.0');
     expect(output).to.contain("✓ kubeconform, a build that doesn't say its version");
+    expect(output).to.contain("✓ oasdiff, a build that doesn't say its version");
     expect(code).to.equal(1);
 
     machine.installTools({ helm: 'version.BuildInfo{Version:"v4.3.1"}' });

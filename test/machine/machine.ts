@@ -17,6 +17,7 @@ const FITTING: Record<string, string> = {
   ctlptl: 'v0.9.3, built 2026-04-24',
   tilt: 'v0.37.6, built 2026-08-08',
   kubeconform: 'v0.8.0',
+  oasdiff: 'oasdiff version 1.38.0',
 };
 
 interface Ports {
