@@ -27,7 +27,7 @@
 #   LEVEL      make logs shows lines of this level and above: trace, debug, info, warn, error or fatal
 #   SINCE      make logs shows lines no older than 30s, 10m, 2h or 1d
 #   FOLLOW=1   make logs goes on with the lines to come
-#   BASE       the git revision that make diff compares with (HEAD)
+#   BASE       the git revision that make diff and make api-diff compare with (HEAD)
 #   FROM       the service whose calls to TO make fault breaks, which is a service or postgresql: DELAY=2s, REFUSE=1,
 #              ANSWER=503 or CUT=1; CLEAR=1 ends that
 #   BENCH_SERVICE  which service make bench saves (the first)
@@ -43,7 +43,7 @@ unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG%,$(.VARIA
 RUN := node --conditions=source --require ts-node/register
 
 .DEFAULT_GOAL := help
-.PHONY: help packages init dev status wait logs open traffic fault cluster down db-reset db-seed db-save db-load db-list db-drop psql clean test types-watch e2e lint lint-chart diff graph docs schemas package deploy upgrades bench bench-load bench-start doctor tools new-service remove-service
+.PHONY: help packages init dev status wait logs open traffic fault cluster down db-reset db-seed db-save db-load db-list db-drop psql clean test types-watch e2e lint lint-chart diff api-diff graph docs schemas package deploy upgrades bench bench-load bench-start doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -121,6 +121,9 @@ new-service: packages ## Make a service: NAME=payments, and DATABASE=1 for one w
 
 remove-service: packages ## Remove a service: NAME=payments
 	@$(RUN) scripts/make/remove-service.ts
+
+api-diff: packages ## Say what the working tree breaks in the services' APIs, and whom: [BASE=main]
+	@$(RUN) scripts/make/api-diff.ts
 
 ##@ The cluster
 

@@ -581,6 +581,19 @@ describe('the Tiltfile', () => {
       text = fixture.read(OWN);
       fixture.write(OWN, text.replace('ext://uibutton', '../uibutton/Tiltfile'));
     });
+  it('has a row that tells whom a save of the sources breaks, not at the start, at the lowest priority', () => {
+    const { TriggerMode, DeployTarget } = row('api-diff');
+    expect(TriggerMode).to.equal(ON_CHANGE_ALONE);
+    expect(DeployTarget.AllowParallel).to.equal(true);
+    expect(DeployTarget.UpdateCmdSpec?.args.at(-1)).to.match(/ nice -n 19 .*api-diff\.ts; fi$/);
+    expect(DeployTarget.Deps?.map((path) => relative(fixture.root, path))).to.have.members([
+      'services/chassis/src',
+      'services/front/src',
+      'services/store/src',
+      'services/clock',
+    ]);
+  });
+
     after(() => {
       fixture.write(OWN, text);
       fixture.remove('tilt_modules/uibutton');
