@@ -28,8 +28,9 @@ export async function openapiDocuments(): Promise<Record<string, string>> {
 async function read(name: string, url: string): Promise<string | undefined> {
   const answer = await fetch(`${url}/openapi.json`);
   if (answer.status === 404) return undefined;
-  if (!answer.ok) throw new Fault(`${name} does not describe its API: ${await answer.text()}`);
-  return `${JSON.stringify(await answer.json(), null, 2)}\n`;
+  const body = (await answer.json()) as { detail?: string };
+  if (!answer.ok) throw new Fault(`${name} does not describe its API: ${body.detail}`);
+  return `${JSON.stringify(body, null, 2)}\n`;
 }
 
 /** Has the apps of all services on the chassis listen on this machine, each with clients of the others. */

@@ -23,11 +23,17 @@ export const createApp = () => express().use(api({ title: 'store', version: '1.4
 `;
 /** Has an operation of the service behind. */
 const FRONT_APP = `import { api } from '@stand/chassis/api';
+import { chassis } from '@stand/chassis/middleware';
+import { problemHandler } from '@stand/chassis/problem';
 import express from 'express';
 
 const operation = 'GET /items';
-export const createApp = ({ store }) =>
-  express().use(api({ title: 'front', version: '0.3.1' }, [{ operation, origin: { service: store, operation }, handle() {} }]));
+const info = { title: 'front', version: '0.3.1' };
+export const createApp = ({ store, logger, health }) =>
+  express()
+    .use(chassis({ logger, health }))
+    .use(api(info, [{ operation, origin: { service: store, operation }, handle() {} }]))
+    .use(problemHandler);
 `;
 /** In another language. */
 const CLOCK = 'services/clock/openapi.json';
@@ -105,6 +111,13 @@ describe('make api-diff', function () {
     expect(stderr).to.match(
       /^✗ Something breaks and is not announced: front, store\n {2}Keep .* raise the major version/m,
     );
+    expect(status).to.equal(1);
+  });
+
+  it('says which service has lost what it hands on', () => {
+    edit(STORE, "'GET /items'", "'GET /things'");
+    const { stderr, status } = run('api-diff');
+    expect(stderr).to.equal('✗ front does not describe its API: store has no GET /items\n');
     expect(status).to.equal(1);
   });
 
