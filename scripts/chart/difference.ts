@@ -83,7 +83,8 @@ export class Base {
 /** @throws {Fault} when this folder is no clone, or has no such revision */
 export async function findCommit(revision: string): Promise<string> {
   const { ok, stdout } = await ask('git', 'rev-parse', '--show-prefix');
-  if (!ok || stdout.trim()) throw new Fault('This folder is not a git repository', 'make diff and make api-diff compare with a commit.');
+  if (!ok || stdout.trim())
+    throw new Fault('This folder is not a git repository', 'make diff and make api-diff compare with a commit.');
   const found = await ask('git', 'rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`);
   if (!found.ok) throw new Fault(`git knows no revision ${revision}`, 'BASE is a branch, a tag or a commit.');
   return found.stdout.trim();
