@@ -54,6 +54,8 @@ interface Row {
   port: number;
   /** On the chassis, in TypeScript under nodemon: its saves go into the running container. */
   isNode: boolean;
+  /** It shows its API at /docs. */
+  hasDocs: boolean;
   /** Which image Tilt builds; null for none. */
   target: 'dev' | 'prod' | null;
   /** The script that runs it on this machine, with its arguments, where it is one of those; null for a pod. */
@@ -120,7 +122,7 @@ async function facts(settings: Settings, { services, postgresql }: Values): Prom
   const isOfAuth = !perBranch && postgresql.database === postgresql.auth.database;
   const isToBeMade = environment === 'local' && postgresql.enabled && !isOfAuth;
   const built = inPods.filter(([name]) => !released.includes(name));
-  const rows = enabled.map(([name, { image, port }]): Row => {
+  const rows = enabled.map(([name, { image, port, apiDocs }]): Row => {
     const isLocal = local.includes(name);
     const isBuilt = built.some(([other]) => other === name);
     const target = isBuilt ? (environment === 'local' ? 'dev' : 'prod') : null;
@@ -136,6 +138,8 @@ async function facts(settings: Settings, { services, postgresql }: Values): Prom
       image: image.repository,
       port: hostPort(port),
       isNode: isNode(name),
+      // Those as released have production's values.
+      hasDocs: apiDocs && !released.includes(name) && existsSync(join(folder(name), 'openapi.json')),
       tests: tests && environment === 'local' && !released.includes(name) ? testsOf(name, services) : null,
     };
   });

@@ -13,6 +13,7 @@ export interface ServiceValues {
   uses: string[];
   logLevel: string;
   logFormat: string;
+  apiDocs: boolean;
   database: { enabled: boolean; seed: boolean; poolSize: number; host: string; name: string };
   env: Variable[];
   migrateCommand: string[];
@@ -71,7 +72,7 @@ export const loadDefaults = (): Values => readValues([DEFAULTS]);
 
 /** The variables that a service gets, with the same names as in the chart; on this machine all are on localhost. */
 export function environmentOf(name: string, values: Values, databasePort: number): Record<string, string> {
-  const { port, logLevel, logFormat, needs, uses, database, env } = serviceOf(name, values.services);
+  const { port, logLevel, logFormat, apiDocs, needs, uses, database, env } = serviceOf(name, values.services);
   const urls = [...needs, ...uses].flatMap((callee) => {
     const url = urlOf(serviceOf(callee, values.services));
     return url ? [[`${callee.toUpperCase().replaceAll('-', '_')}_URL`, url]] : [];
@@ -81,6 +82,7 @@ export function environmentOf(name: string, values: Values, databasePort: number
     PORT: String(hostPort(port)),
     LOG_LEVEL: logLevel,
     LOG_FORMAT: logFormat,
+    ...(apiDocs && { API_DOCS: '1' }),
     ...Object.fromEntries(urls),
     ...(database.enabled && {
       PGHOST: '127.0.0.1',

@@ -23,6 +23,7 @@ const EVERYTHING = {
   serviceDefaults: {
     imagePullSecrets: [{ name: 'registry' }],
     logColors: true,
+    apiDocs: true,
     env: [{ name: 'GREETING', value: 'hello' }],
     envFrom: [{ secretRef: { name: 'more' } }],
     service: { type: 'LoadBalancer', annotations: { 'example.com/internal': 'true' } },

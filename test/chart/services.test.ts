@@ -116,6 +116,19 @@ describe('the log', () => {
   });
 });
 
+describe('the page of an API', () => {
+  needsTools('helm');
+  const variableOf = (options: Options) => environmentOf(container(render(options), 'store')).API_DOCS;
+
+  it('is there locally, and elsewhere only where it is asked for', () => {
+    expect(variableOf({ environment: 'local' })).to.equal('1');
+    for (const environment of ['staging', 'prod']) {
+      expect(variableOf({ environment })).to.equal(undefined);
+      expect(variableOf({ environment, values: { services: { store: { apiDocs: true } } } })).to.equal('1');
+    }
+  });
+});
+
 describe('the image', () => {
   needsTools('helm');
   const { repository } = SERVICES.store.image;

@@ -20,7 +20,8 @@ describe('a service in another language', () => {
       const clock = container(render({ tag: 'dev' }), 'clock');
       expect(clock.image).to.equal(`${image.repository}:dev`);
       expect(clock.ports?.[0]).to.include({ containerPort: 8082 });
-      expect(environmentOf(clock)).to.deep.equal({ PORT: '8082', LOG_LEVEL: 'info', LOG_FORMAT: 'text' });
+      const variables = { PORT: '8082', LOG_LEVEL: 'info', LOG_FORMAT: 'text', API_DOCS: '1' };
+      expect(environmentOf(clock)).to.deep.equal(variables);
       expect(find(render(), 'Service', 'clock').spec.ports[0]).to.include({ port: 8082, nodePort: 30082 });
     });
 

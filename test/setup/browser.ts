@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -13,7 +13,9 @@ export function browserPath(): string | undefined {
   return [process.env.CHROMIUM ?? '', ...PLACES].find(existsSync);
 }
 
-export function launchBrowser(): Promise<Browser> {
+export async function launchBrowser(): Promise<Browser> {
+  // It takes a second to load, and most tests look at no page.
+  const { chromium } = await import('playwright-core');
   return chromium.launch({
     executablePath: browserPath(),
     args: [

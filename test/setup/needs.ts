@@ -2,12 +2,16 @@
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { which } from '../../scripts/machine/command.ts';
+import { browserPath } from './browser.ts';
 
 /** Tools that make tools installs. */
 export const needsTools = (...tools: string[]): void => needs('make tools', tools, isOnPath);
 
 /** Another program. */
 export const needsProgram = (program: string): void => needs('not on PATH', [program], isOnPath);
+
+/** A browser, to look at pages with. */
+export const needsBrowser = (): void => needs('not found', ['chromium'], () => browserPath() !== undefined);
 
 /** Services, of which a team may remove any. */
 export const needsServices = (...services: string[]): void =>

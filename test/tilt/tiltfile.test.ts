@@ -24,6 +24,7 @@ interface Row {
     ServeCmd?: { Argv: string[] };
     Deps?: string[];
     AllowParallel?: boolean;
+    Links?: { Name: string; URL: { Host: string; Path: string } }[] | null;
     portForwardTemplateSpec?: { forwards: { localPort: number; containerPort: number }[] };
   };
   ImageTargets: {
@@ -143,6 +144,17 @@ describe('the Tiltfile', () => {
 
   it('has a row for the release, each service and the database', () => {
     expect(evaluate().names).to.include.members(['release', 'front', 'store', 'clock', 'postgresql']);
+  });
+
+  it('has links to the page of an API where the service and its environment have it', () => {
+    fixture.write('services/store/openapi.json', '{}');
+    const pages = (...args: string[]): string[] =>
+      evaluate(...args)
+        .rows.flatMap(({ DeployTarget: { Links } }) => Links ?? [])
+        .flatMap(({ Name, URL: { Host, Path } }) => (Name === 'API' ? Host + Path : []));
+    expect(pages()).to.deep.equal(['localhost:8081/docs']);
+    expect(pages('--environment', 'staging')).to.deep.equal([]);
+    fixture.remove('services/store/openapi.json');
   });
 
   it('has rows only for the services that were asked for', () => {
@@ -425,7 +437,7 @@ describe('the Tiltfile', () => {
   });
 
   const isOfChart = (variable: string): boolean =>
-    /^(PG\w+|DATABASE_\w+|\w+_URL|PORT|LOG_\w+|FORCE_COLOR)$/.test(variable);
+    /^(PG\w+|DATABASE_\w+|\w+_URL|PORT|LOG_\w+|API_DOCS|FORCE_COLOR)$/.test(variable);
 
   // biome-ignore lint/suspicious/noExplicitAny: values of any shape
   function withValues<Result>(change: (values: any) => void, use: () => Result): Result {
@@ -569,18 +581,6 @@ describe('the Tiltfile', () => {
     });
   });
 
-  /** The extension that makes them does so only in `tilt up` and `tilt ci`, of which neither is tried here. */
-  describe('has buttons', () => {
-    const OWN = 'tilt_modules/buttons/Tiltfile';
-    let text: string;
-
-    before(() => {
-      const extension = evaluate().files.find((file) => file.endsWith('/uibutton/Tiltfile')) ?? '';
-      const everywhere = readFileSync(extension, 'utf8').replace("['up', 'ci']", "['alpha tiltfile-result']");
-      fixture.write('tilt_modules/uibutton/Tiltfile', everywhere);
-      text = fixture.read(OWN);
-      fixture.write(OWN, text.replace('ext://uibutton', '../uibutton/Tiltfile'));
-    });
   it('has a row that tells whom a save of the sources breaks, not at the start, at the lowest priority', () => {
     const { TriggerMode, DeployTarget } = row('api-diff');
     expect(TriggerMode).to.equal(ON_CHANGE_ALONE);
@@ -594,6 +594,18 @@ describe('the Tiltfile', () => {
     ]);
   });
 
+  /** The extension that makes them does so only in `tilt up` and `tilt ci`, of which neither is tried here. */
+  describe('has buttons', () => {
+    const OWN = 'tilt_modules/buttons/Tiltfile';
+    let text: string;
+
+    before(() => {
+      const extension = evaluate().files.find((file) => file.endsWith('/uibutton/Tiltfile')) ?? '';
+      const everywhere = readFileSync(extension, 'utf8').replace("['up', 'ci']", "['alpha tiltfile-result']");
+      fixture.write('tilt_modules/uibutton/Tiltfile', everywhere);
+      text = fixture.read(OWN);
+      fixture.write(OWN, text.replace('ext://uibutton', '../uibutton/Tiltfile'));
+    });
     after(() => {
       fixture.write(OWN, text);
       fixture.remove('tilt_modules/uibutton');

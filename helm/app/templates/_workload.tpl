@@ -217,6 +217,10 @@ env:
   {{- . | nindent 2 }}
   {{- end }}
   {{- if not .migrates }}
+  {{- if $values.apiDocs }}
+  - name: API_DOCS
+    value: "1"
+  {{- end }}
   {{- with include "app.tracingEnv" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}

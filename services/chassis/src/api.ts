@@ -131,7 +131,7 @@ async function keep<T>(
 /** A body as JSON carries it: a date is a string there. */
 const asSent = (body: unknown): unknown => body && JSON.parse(JSON.stringify(body));
 
-/** The routes of a service, and what is known of them as OpenAPI at `/openapi.json`. */
+/** The routes of a service, what is known of them as OpenAPI at `/openapi.json`, and by `API_DOCS` as a page at `/docs`. */
 export function api(info: Info, routes: AnyRoute[]): Router {
   const router = Router();
   for (const { operation, handle } of routes) {
@@ -143,6 +143,12 @@ export function api(info: Info, routes: AnyRoute[]): Router {
     const { describe } = await import('./openapi.ts');
     res.json(await describe(info, routes, req.id));
   });
+  // Another value is loadConfig's to report.
+  if (process.env.API_DOCS === '1')
+    router.get('/docs{/:file}', async (req, res, next) => {
+      const { sendDocs } = await import('./docs.ts');
+      if (!sendDocs(info, req.params.file, res)) next();
+    });
   return router;
 }
 

@@ -11,13 +11,14 @@ const port = v.pipe(
 
 /**
  * What every service reads. With `MANAGEMENT_PORT`, probes and metrics are served there and no longer on `PORT`. A port
- * of 0 lets the system choose a free one.
+ * of 0 lets the system choose a free one. With `API_DOCS`, `/docs` is a page that shows the API and sends requests.
  */
 export const serverVariables = {
   PORT: port,
   MANAGEMENT_PORT: v.optional(port),
   LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
   LOG_FORMAT: v.optional(v.picklist(['json', 'text']), 'json'),
+  API_DOCS: v.optional(v.picklist(['0', '1']), '0'),
 };
 
 const file = v.pipe(v.string(), v.check(isReadable, 'must be the path of a readable file'));

@@ -11,7 +11,7 @@ const loadUrl = (STORE_URL: string) => loadConfig({ STORE_URL: serviceUrl }, { S
 describe('the configuration', () => {
   it('fills in what may be left out', () => {
     expect(load(complete)).to.deep.include({
-      ...{ PORT: 8081, LOG_LEVEL: 'info', LOG_FORMAT: 'json', PGPORT: 5432, PGSSLMODE: 'disable' },
+      ...{ PORT: 8081, LOG_LEVEL: 'info', LOG_FORMAT: 'json', API_DOCS: '0', PGPORT: 5432, PGSSLMODE: 'disable' },
     });
   });
 
@@ -27,6 +27,7 @@ describe('the configuration', () => {
       PGSSLMODE: 'prefer',
       LOG_LEVEL: 'loud',
       LOG_FORMAT: 'pretty',
+      API_DOCS: 'yes',
       PGSSLROOTCERT: '/nowhere',
       DATABASE_POOL_SIZE: '0',
       DATABASE_POOL_MODE: 'statement',

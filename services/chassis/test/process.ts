@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Service, startProcess } from '../../../test/setup/service.ts';
 
-type Script = 'server.ts' | 'database-server.ts' | 'migrate.ts' | 'logger.ts' | 'events.ts';
+type Script = 'server.ts' | 'api-server.ts' | 'database-server.ts' | 'migrate.ts' | 'logger.ts' | 'events.ts';
 
 /** A script of this folder as a process of its own, run as services run theirs. */
 export function startFixture(script: Script, env: Record<string, string>, cwd = '.', ...args: string[]): Service {
