@@ -63,13 +63,13 @@ describe('the trace of an order', () => {
     expect([status, headers.get('x-trace-id')]).to.deep.equal([201, TRACE]);
 
     // The last span of each service.
-    const lasts = ['gateway POST /api/orders', 'orders POST /orders/', 'catalog PUT /reservations/:orderId'];
+    const lasts = ['gateway POST /api/orders', 'orders POST /orders', 'catalog PUT /reservations/:orderId'];
     const spans = await until(async () => {
       const all = await viewer.spans(TRACE);
       return lasts.every((last) => all.some(({ service, name }) => `${service} ${name}` === last)) && all;
     });
     const tree = treeBelow('00f067aa0ba902b7', spans);
-    const placed = tree['gateway POST /api/orders']?.['gateway POST']?.['orders POST /orders/'];
+    const placed = tree['gateway POST /api/orders']?.['gateway POST']?.['orders POST /orders'];
     expect(Object.keys(placed?.['orders PUT'] ?? {})).to.deep.equal(['catalog PUT /reservations/:orderId']);
     const texts = spans.map(({ text }) => String(text));
     for (const statement of [
