@@ -13,7 +13,7 @@ import { compareEdges } from '../setup/edges.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { FRONT, inFixture, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
+import { FRONT, inFixture, items, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
 
 /** The images of all services are built anew when the lockfile changes. */
 const BUILDS_MS = 600_000;
@@ -68,7 +68,7 @@ describe('the stand, in the cluster', function () {
   it('serves the page, and what is kept', async () => {
     expect((await send(FRONT)).text).to.contain('<h1>Front</h1>');
     expect((await send(STORE, { name: 'kept' })).status).to.equal(201);
-    expect(await itemsOf()).to.include('kept');
+    expect(await items()).to.include('kept');
   });
 
   it('serves a save from the same pod', async () => {

@@ -5,7 +5,7 @@ import { readNames } from '../../scripts/facts/names.ts';
 import { capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
 import { eventually } from '../setup/wait.ts';
-import { inFixture, itemsOf, packageOnce, podUid, STORE, Tilt, tiltCi, VERSION } from './setup.ts';
+import { inFixture, items, itemsOf, packageOnce, podUid, STORE, Tilt, tiltCi, VERSION } from './setup.ts';
 
 const { namespace } = readNames();
 
@@ -42,7 +42,7 @@ describe('some services edited beside the rest as released', function () {
   it('runs the rest from its digest, on the same data, and builds no image of it', async () => {
     await eventually('store is as released', async () => (await imageOfStore()).includes('@sha256:'));
     await says('by the sources as they are: front', 'as they were released: store');
-    expect(await itemsOf()).to.include('made before');
+    expect(await items()).to.include('made before');
     const images = await capture('tilt', ['get', 'dockerimages', '--output', 'jsonpath={.items[*].spec.ref}']);
     expect(images).to.contain('front').and.not.contain('store');
   });
@@ -58,6 +58,6 @@ describe('some services edited beside the rest as released', function () {
     await capture('tilt', ['args', '--clear']);
     await eventually('store is built', async () => !(await imageOfStore()).includes('@sha256:'));
     await says('by the sources as they are: front, store');
-    expect(await itemsOf()).to.include('made before');
+    expect(await items()).to.include('made before');
   });
 });

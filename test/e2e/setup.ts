@@ -9,6 +9,7 @@ import type { Trial } from '../../scripts/measure/trial.ts';
 import type { Copy } from '../setup/copy.ts';
 import { addServices, fixtureCopy } from '../setup/fixture.ts';
 import { getJson } from '../setup/http.ts';
+import { eventually } from '../setup/wait.ts';
 
 /** What Tilt was at its end; `tilt snapshot view` shows it. Kept where CI finds it. */
 const SNAPSHOT = resolve('dist/tilt-snapshot.json');
@@ -69,6 +70,9 @@ export const STORE = 'http://localhost:8081';
 /** The names of store's items, through front; undefined while there is no answer. */
 export const itemsOf = async (front = FRONT): Promise<string[] | undefined> =>
   (await getJson<{ items: { name: string }[] }>(`${front}/items`))?.items.map(({ name }) => name);
+
+/** They, once there is an answer: a machine under load may take longer than one try has. */
+export const items = (front = FRONT): Promise<string[]> => eventually('front answers', () => itemsOf(front));
 
 /** What packageOnce builds. */
 export const VERSION = '0.0.0-e2e';

@@ -9,7 +9,7 @@ import { send } from '../../scripts/measure/load.ts';
 import type { Copy } from '../setup/copy.ts';
 import { send as ask, processStart } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { inFixture, itemsOf, makeFixture, STORE, tiltCi } from './setup.ts';
+import { inFixture, items, makeFixture, STORE, tiltCi } from './setup.ts';
 
 const [ITS_STORE, ITS_FRONT] = ['http://localhost:8181', 'http://localhost:8180'];
 
@@ -60,8 +60,8 @@ describe('a second stand beside the first', function () {
     expect(output).to.match(/^Slot 1: ports are 100 higher than in slot 0; kind-stand-/m);
     expect((await ask('http://localhost:10351')).status).to.equal(200);
     expect((await send(ITS_STORE, { name: 'mine' })).status).to.equal(201);
-    expect(await itemsOf(ITS_FRONT)).to.include('mine');
-    expect(await itemsOf()).to.not.include('mine');
+    expect(await items(ITS_FRONT)).to.include('mine');
+    expect(await items()).to.not.include('mine');
   });
 
   it('has each know its own alone', async () => {
@@ -85,7 +85,7 @@ describe('a second stand beside the first', function () {
 
   it('stays when the first goes, and leaves the registry to it', async () => {
     await capture('make', ['down']);
-    expect(await itemsOf(ITS_FRONT)).to.include('mine');
+    expect(await items(ITS_FRONT)).to.include('mine');
     await interrupt();
     expect(inSecond('clean', 'YES=1')).to.not.contain('registry');
     expect(await Promise.all([readNames().node, readNames().registry.name].map(hasContainer))).to.deep.equal([
@@ -99,9 +99,9 @@ describe('a second stand beside the first', function () {
     start('MODE=host');
     await eventually('all are ready', () => output.includes('✓ Ready'));
     expect((await send(ITS_STORE, { name: 'on this machine' })).status).to.equal(201);
-    expect(await itemsOf(ITS_FRONT)).to.include('on this machine');
-    expect(await itemsOf()).to.not.include('on this machine');
+    expect(await items(ITS_FRONT)).to.include('on this machine');
+    expect(await items()).to.not.include('on this machine');
     await interrupt();
-    expect(await itemsOf()).to.include('first');
+    expect(await items()).to.include('first');
   });
 });

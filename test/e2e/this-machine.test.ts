@@ -8,7 +8,7 @@ import type { ServiceStatus, Status } from '../../scripts/status/status.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { FRONT, inFixture, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
+import { FRONT, inFixture, items, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
 
 const { namespace } = readNames();
 
@@ -43,8 +43,7 @@ describe('a service of the cluster that runs on this machine', function () {
     expect(await deployments()).to.equal('front');
     // Nobody asks front before the cluster leads to it: see DNS_MS in loop.test.ts.
     await eventually('store answers', () => getJson(STORE));
-    await eventually('front answers', async () => (await itemsOf()) !== undefined);
-    expect(await itemsOf()).to.include('made in a pod');
+    expect(await items()).to.include('made in a pod');
     expect(await storeStatus()).to.include({ state: 'ready', current: true, debugger: 9230 });
     expect((await status()).reason).to.contain('with store on this machine');
     expect((await send(STORE, { name: 'made on this machine' })).status).to.equal(201);
@@ -73,7 +72,7 @@ describe('a service of the cluster that runs on this machine', function () {
     await eventually('its pod is back', async () => (await podUid('store')) !== '');
     await capture('make', ['wait']);
     expect(await storeStatus()).to.include({ state: 'ready', debugger: null });
-    expect(await itemsOf()).to.include.members(['made in a pod', 'made on this machine']);
+    expect(await items()).to.include.members(['made in a pod', 'made on this machine']);
     expect(await podUid('front')).to.equal(front);
   });
 });

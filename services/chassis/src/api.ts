@@ -73,7 +73,7 @@ export type ApiOf<Routes extends (...given: never[]) => Route[]> = {
 
 /**
  * A route that takes and answers what its contract says. What the handler returns is the body of the lowest status
- * below 400, unless it sets another one.
+ * below 400, unless it sets another one, or answers by `res` itself.
  */
 export function route<const Name extends Operation, const C extends Contract>(
   operation: Name,
@@ -96,6 +96,7 @@ export function route<const Name extends Operation, const C extends Contract>(
         body: read(contract.body as C['body'], () => req.body),
       };
       const body = await keep(operation, contract, res, async () => handler({ ...given, req, res }));
+      if (res.headersSent) return;
       if (body === undefined) res.end();
       else res.json(body);
     },
@@ -118,6 +119,8 @@ async function keep<T>(
     const isOwn = error instanceof Problem && error.status < 500 && error.status !== 400;
     throw isOwn && !(error.status in answers) ? breach(`no answer ${error.status}`) : error;
   });
+  // A stream, say, that the handler has begun.
+  if (res.headersSent) return body;
   const promised = answers[res.statusCode];
   if (promised === undefined) throw breach(`no answer ${res.statusCode}`);
   try {
