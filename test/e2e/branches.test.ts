@@ -5,7 +5,7 @@ import { capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { inFixture, items, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
+import { inFixture, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
 
 /** As make dev DB=branch leaves it. */
 const NOTE = '.stand/database-per-branch';
@@ -22,7 +22,7 @@ describe('a database per git branch, in the cluster', function () {
   const git = (...args: string[]) =>
     capture('git', ['-c', 'user.name=test', '-c', 'user.email=test@example.com', ...args]);
   const areThere = (...wanted: string[]) =>
-    eventually(`the items are ${wanted.join(', ')}`, async () => String((await items())?.sort()) === String(wanted));
+    eventually(`the items are ${wanted.join(', ')}`, async () => String((await itemsOf())?.sort()) === String(wanted));
   /** Asked of store itself: see DNS_MS in loop.test.ts for why not through front. */
   const ownItems = async () => (await getJson<{ items: { name: string }[] }>(STORE))?.items.map(({ name }) => name);
   /** Whether a query has a row in a database, which may be still to come. */
@@ -76,9 +76,9 @@ describe('a database per git branch, in the cluster', function () {
     await git('add', '--all');
     await git('commit', '--quiet', '--message', 'migration');
     await git('checkout', '--quiet', 'main');
-    await eventually('the main one is back', async () => (await items())?.includes('on login') === false);
+    await eventually('the main one is back', async () => (await itemsOf())?.includes('on login') === false);
     await git('checkout', '--quiet', 'login');
-    await eventually('the branch’s is back', async () => (await items())?.includes('on login'));
+    await eventually('the branch’s is back', async () => (await itemsOf())?.includes('on login'));
     expect(await has(COLUMN, main)).to.equal(false);
   });
 

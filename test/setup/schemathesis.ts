@@ -1,9 +1,10 @@
 /** Schemathesis, which makes requests of an OpenAPI document: https://schemathesis.readthedocs.io */
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { capture, which } from '../../scripts/machine/command.ts';
 
 const VERSION = '4.32.5';
-const PLACE = '.stand/schemathesis';
+const PLACE = resolve('.stand/schemathesis');
 const CHECKS = [
   'not_a_server_error',
   'status_code_conformance',
@@ -36,5 +37,7 @@ export async function explore(program: string, url: string): Promise<void> {
     '--generation-database',
     'none',
   ];
-  await capture(program, ['run', `${url}/openapi.json`, ...bounds, '--checks', CHECKS.join(','), '--no-color']);
+  const run = [program, 'run', `${url}/openapi.json`, ...bounds, '--checks', CHECKS.join(','), '--no-color'];
+  // It leaves files in the working directory.
+  await capture('sh', ['-c', 'cd "$0" && exec "$@"', PLACE, ...run]);
 }
