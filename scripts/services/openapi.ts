@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { ServiceClient } from '@stand/chassis/client';
 import { createHealth } from '@stand/chassis/health';
 import type { Express } from 'express';
@@ -61,12 +62,22 @@ const listen = (server: Server): Promise<void> => new Promise((done) => server.l
 
 const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-/** An app with what it asks for by name: the services that it may call, and a pool, which never connects. */
+/**
+ * An app with what it asks for by name: the services that it may call, and a pool, which never connects.
+ * @throws {Fault} when it can't be loaded, or does not come up with these
+ */
 async function createApp(name: string, urls: Map<string, string>): Promise<Express> {
   const logger = pino({ level: 'silent' });
   const clients = [...urls].map(([callee, url]) => [camelCase(callee), new ServiceClient(callee, url)]);
-  const { createApp } = await import(resolve(appFile(name)));
-  return createApp({ ...Object.fromEntries(clients), pool: new Pool(), logger, health: createHealth({ logger }) });
+  try {
+    const { createApp } = await import(resolve(appFile(name)));
+    return createApp({ ...Object.fromEntries(clients), pool: new Pool(), logger, health: createHealth({ logger }) });
+  } catch (error) {
+    throw new Fault(
+      `${name} can't describe its API: ${stripVTControlCharacters((error as Error).message)}`,
+      `Mend ${appFile(name)}, or what it loads, then: make docs`,
+    );
+  }
 }
 
 const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());

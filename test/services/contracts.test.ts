@@ -1,3 +1,4 @@
+import type { SpawnSyncReturns } from 'node:child_process';
 import { readFileSync, symlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type AnyRoute, api } from '@stand/chassis/api';
@@ -10,6 +11,7 @@ import { copyTemplates } from '../../scripts/services/templates.ts';
 import { type App, startApp } from '../setup/app.ts';
 import { Copy } from '../setup/copy.ts';
 import { send } from '../setup/http.ts';
+import { needsServices } from '../setup/needs.ts';
 
 /** A service's file that asks another one for what the template of those with tables offers. */
 const callerOf = (callee: string): string => `import type { ServiceClient } from '@stand/chassis/client';
@@ -57,6 +59,47 @@ describe('a change of a contract', () => {
     );
     expect(red).to.contain("services/caller/src/dropped.ts(5,103): error TS2322: Type '409' is not assignable");
     expect(red).to.not.match(/^services\/(?!caller)|kept/m);
+  });
+});
+
+describe('a service that its callers can do without', () => {
+  needsServices('gateway', 'catalog', 'orders');
+  let copy: Copy;
+  before(() => {
+    copy = new Copy();
+    symlinkSync(resolve('node_modules'), copy.at('node_modules'));
+  });
+  after(() => copy.remove());
+
+  const run = (script: string, ...variables: string[]): SpawnSyncReturns<string> => {
+    const node = ['node', '--conditions=source', '--require', 'ts-node/register', `scripts/make/${script}.ts`];
+    return copy.run('env', [...variables, ...node], 'exit 0');
+  };
+
+  it('can be removed, and all types still fit', () => {
+    const { status, stderr } = run('remove-service', 'NAME=orders', 'YES=1');
+    expect(stderr).to.equal('');
+    expect(status).to.equal(0);
+    expect(check(copy)).to.equal('');
+    expect(JSON.parse(copy.read('services/gateway/openapi.json')).paths).to.not.have.property('/api/orders');
+  });
+
+  it('leaves sources that lint has nothing against', () => {
+    const { status, stdout } = copy.run('node_modules/.bin/biome', [
+      'check',
+      '--vcs-enabled=false',
+      'services/gateway/src',
+    ]);
+    expect(status, stdout).to.equal(0);
+  });
+
+  it('is named, with what to do, when its sources are broken', () => {
+    copy.write('services/catalog/src/app.ts', 'export const createApp = (');
+    const { status, stderr } = run('docs');
+    expect(status).to.equal(1);
+    expect(stderr)
+      .to.match(/^✗ catalog can't describe its API: /)
+      .and.contain('Mend services/catalog/src/app.ts, or what it loads, then: make docs');
   });
 });
 

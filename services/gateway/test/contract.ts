@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { type Answer, type Sent, send } from '../../../test/setup/http.ts';
 import type { Shop } from './shop.ts';
 
@@ -101,3 +102,7 @@ const BODIES: unknown[] = [
   { sku: '', name: 'a\0b', priceCents: -1, stock: 1.5 },
   { items: 'x'.repeat(100 * 1024) },
 ];
+
+/** Where two shops differ, one pair a line. */
+export const differences = (told: Told[], others: Told[]): string =>
+  told.flatMap((one, at) => (isDeepStrictEqual(one, others[at]) ? [] : JSON.stringify([one, others[at]]))).join('\n');
