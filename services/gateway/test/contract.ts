@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import { type Answer, type Sent, send } from '../../../test/setup/http.ts';
 import type { Shop } from './shop.ts';
 
@@ -20,8 +19,8 @@ const PASSING: [what: RegExp, name: string][] = [
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'],
   [/(?<="(id|productId)":|\/products\/)\d+/g, 'ID'],
 ];
-/** Of when, of which file, and of a body with such things in it. */
-const PASSING_HEADERS = ['date', 'last-modified', 'etag', 'content-length'];
+/** Of when, of which file, of a body with such things in it, and of the connection, which in development is nodemon's. */
+const PASSING_HEADERS = ['date', 'last-modified', 'etag', 'content-length', 'connection', 'keep-alive'];
 
 /** What the shop's APIs answer to requests of all kinds: the same wherever it runs. Makes a product and orders. */
 export async function tell(shop: Shop): Promise<Told[]> {
@@ -103,6 +102,13 @@ const BODIES: unknown[] = [
   { items: 'x'.repeat(100 * 1024) },
 ];
 
-/** Where two shops differ, one pair a line. */
+/** Where two shops differ, a line for each answer. */
 export const differences = (told: Told[], others: Told[]): string =>
-  told.flatMap((one, at) => (isDeepStrictEqual(one, others[at]) ? [] : JSON.stringify([one, others[at]]))).join('\n');
+  told.flatMap((one, at) => differencesOf(one, others[at]) || []).join('\n');
+
+function differencesOf(one: Told, other: Told | undefined): string {
+  const fieldsOf = ({ headers, ...fields }: Told): Record<string, unknown> => ({ ...headers, ...fields });
+  const [mine, its] = [fieldsOf(one), other ? fieldsOf(other) : {}];
+  const names = Object.keys({ ...mine, ...its }).filter((name) => mine[name] !== its[name]);
+  return names.map((name) => `${one.method} ${one.path}: ${name} ${mine[name]} ≠ ${its[name]}`).join(', ');
+}
