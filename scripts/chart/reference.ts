@@ -3,7 +3,7 @@
  * README the graph of the services, and VS Code's debuggers. Everything in them comes from the values files and their
  * schema, and what each service says of its API from its routes, so a test can hold them to be current.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { CHART, environments, isMap, loadDefaults, merge, own } from '../facts/values.ts';
@@ -52,8 +52,10 @@ export function generate(): Record<string, string> {
 
 /** Brings the documents up to date, those of the services' APIs included. @throws {Fault} */
 export async function writeDocuments(): Promise<void> {
-  for (const [file, text] of Object.entries({ ...generate(), ...(await openapiDocuments()) }))
-    writeFileSync(file, text);
+  for (const [file, text] of Object.entries(generate())) writeFileSync(file, text);
+  for (const [file, text] of Object.entries(await openapiDocuments()))
+    if (text === null) rmSync(file, { force: true });
+    else writeFileSync(file, text);
 }
 
 export function valuesDocument(schema: Schema, values: Tree): string {

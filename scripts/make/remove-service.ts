@@ -4,7 +4,7 @@ import { argument } from '../facts/arguments.ts';
 import { confirm, run } from '../machine/terminal.ts';
 import { readEntries, VALUES } from '../services/list.ts';
 import { checkName } from '../services/names.ts';
-import { install } from '../services/packages.ts';
+import { format, install } from '../services/packages.ts';
 import { callersOf, removableParts, takeOut } from '../services/remove.ts';
 
 run(async () => {
@@ -19,6 +19,8 @@ run(async () => {
   takeOut(name);
   install();
   await writeDocuments();
+  // Of those that called it, imports have changed.
+  format('services');
   console.log(`✓ ${name} is gone`);
   if (hasData) console.log(`  Its data stays where it is; in psql this deletes it: drop schema "${name}" cascade;`);
 });

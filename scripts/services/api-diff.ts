@@ -93,8 +93,8 @@ async function documentsNow(): Promise<Map<string, string>> {
   const names = Object.keys(loadDefaults().services);
   const texts = names.flatMap((name): [string, string][] => {
     const file = documentFile(name);
-    const text = ofRoutes[file] ?? (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
-    return text === undefined ? [] : [[name, text]];
+    const text = file in ofRoutes ? ofRoutes[file] : existsSync(file) && readFileSync(file, 'utf8');
+    return text ? [[name, text]] : [];
   });
   return new Map(texts);
 }

@@ -1,10 +1,10 @@
 /** Takes services out: their folders, their values, and what others use of them. */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { readNames } from '../facts/names.ts';
 import { Fault } from '../machine/terminal.ts';
 import { chartFolder, findParts, folder } from './folders.ts';
 import { readEntries, removeEntries, VALUES, valuesFiles } from './list.ts';
-import { format } from './packages.ts';
 
 /** Where there is something of a service that may go. @throws {Fault} when there is nothing, or others need it */
 export function removableParts(name: string): string[] {
@@ -27,22 +27,22 @@ export function callersOf(name: string, kind: 'needs' | 'uses', others = [name])
 /** Leaves the links in node_modules to npm. @throws {Fault} */
 export function takeOut(name: string): void {
   removeEntries(name);
-  forgetContract(name);
   for (const path of [folder(name), chartFolder(name)]) rmSync(path, { recursive: true, force: true });
+  forgetContract(name);
 }
 
 /** What can do without it asks it by no types from now on, so that its own still fit. */
 function forgetContract(name: string): void {
-  const pattern = new RegExp(`^import type \\{ Api( as \\w+)? \\} from '[./]+/${name}/src/.*';$`, 'm');
-  const files = readdirSync('services', { recursive: true, encoding: 'utf8' }).map((path) => `services/${path}`);
-  const callers = files.filter((file) => /\/src\/.*\.ts$/.test(file) && pattern.test(readFileSync(file, 'utf8')));
-  for (const caller of callers) {
-    const text = readFileSync(caller, 'utf8');
-    const contracts = (_: string, alias = ' as Api'): string =>
-      `import type { Contracts${alias} } from '@${readNames().name}/chassis/client';`;
-    writeFileSync(caller, text.replace(pattern, contracts));
+  const pattern = new RegExp(`^import type \\{ Api( as \\w+)? \\} from '[./]+/${name}/src/.*';$`, 'gm');
+  const contracts = (_: string, alias = ' as Api'): string =>
+    `import type { Contracts${alias} } from '@${readNames().name}/chassis/client';`;
+  const entries = readdirSync('services', { recursive: true, withFileTypes: true });
+  for (const entry of entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))) {
+    const file = join(entry.parentPath, entry.name);
+    const text = readFileSync(file, 'utf8');
+    const changed = text.replace(pattern, contracts);
+    if (changed !== text) writeFileSync(file, changed);
   }
-  if (callers.length > 0) format(...callers);
 }
 
 function othersThan(name: string): string {

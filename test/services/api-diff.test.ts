@@ -13,11 +13,12 @@ import * as v from 'valibot';
 
 const Item = v.strictObject({ id: v.number(), name: v.string() });
 const query = v.strictObject({ limit: v.optional(v.pipe(v.number(), v.maxValue(100))) });
+const params = v.object({ id: v.string() });
 const body = v.strictObject({ name: v.string(), size: v.picklist(['s', 'm', 'l']) });
 const routes = [
   route('GET /items', { summary: 'List', query, answers: { 200: v.strictObject({ items: v.array(Item) }) } }, () => ({ items: [] })),
   route('POST /items', { summary: 'Create', body, answers: { 201: Item } }, () => ({ id: 1, name: '' })),
-  route('DELETE /items/:id', { summary: 'Delete', answers: { 204: 'It is gone' } }, () => {}),
+  route('DELETE /items/:id', { summary: 'Delete', params, answers: { 204: 'It is gone' } }, () => {}),
 ];
 export const createApp = () => express().use(api({ title: 'store', version: '1.4.0' }, routes));
 `;

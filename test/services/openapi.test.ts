@@ -8,7 +8,7 @@ import { documentFile, openapiDocuments, withApps } from '../../scripts/services
 /** What an API says is the team's; an API without authentication and without a licence is allowed. */
 const RULES = { 'info-license': 'off', 'security-defined': 'off', 'no-unused-components': 'off' } as const;
 /** Of the chassis. */
-const OWN = ['/livez', '/readyz', '/metrics', '/openapi.json', '/docs'];
+const OWN = ['/livez', '/readyz', '/metrics', '/openapi.json', '/docs{/{file}}'];
 
 interface Layer {
   route?: { path: string | RegExp | (string | RegExp)[]; methods: Record<string, boolean> };
@@ -30,7 +30,7 @@ function routesOf(stack: Layer[]): string[] {
 const stackOf = (app: Express): Layer[] => app.router.stack as unknown as Layer[];
 
 describe('the documents of the APIs', () => {
-  let texts: Record<string, string>;
+  let texts: Record<string, string | null>;
   let routes: Map<string, string[]>;
   before(async () => {
     texts = await openapiDocuments();
@@ -70,7 +70,7 @@ describe('the documents of the APIs', () => {
 
   it('are there for each service on the chassis', () => {
     expect(
-      Object.keys(texts).filter((file) => !existsSync(file)),
+      Object.keys(texts).filter((file) => texts[file] !== null && !existsSync(file)),
       'run make docs',
     ).to.deep.equal([]);
   });

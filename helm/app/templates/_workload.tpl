@@ -210,6 +210,10 @@ env:
     value: {{ quote $values.logLevel }}
   - name: LOG_FORMAT
     value: {{ quote $values.logFormat }}
+  {{- if $values.apiDocs }}
+  - name: API_DOCS
+    value: "1"
+  {{- end }}
   {{- with include "app.urls" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -217,10 +221,6 @@ env:
   {{- . | nindent 2 }}
   {{- end }}
   {{- if not .migrates }}
-  {{- if $values.apiDocs }}
-  - name: API_DOCS
-    value: "1"
-  {{- end }}
   {{- with include "app.tracingEnv" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}

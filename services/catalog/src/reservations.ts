@@ -1,15 +1,12 @@
 import { route } from '@stand/chassis/api';
 import { transaction } from '@stand/chassis/database';
 import { Problem } from '@stand/chassis/problem';
-import { count, list } from '@stand/chassis/schema';
+import { count, list, MAX_INTEGER } from '@stand/chassis/schema';
 import type { Pool, PoolClient } from 'pg';
 import * as v from 'valibot';
 
 const Params = v.object({ orderId: v.pipe(v.string(), v.uuid()) });
-const Item = v.strictObject({
-  productId: count({ min: 1, max: 2_147_483_647 }),
-  quantity: count({ min: 1, max: 99 }),
-});
+const Item = v.strictObject({ productId: count({ min: 1, max: MAX_INTEGER }), quantity: count({ min: 1, max: 99 }) });
 const PricedItem = v.strictObject({ ...Item.entries, name: v.string(), priceCents: v.number() });
 const NewReservation = v.strictObject({ items: list(Item, { min: 1, max: 20 }) });
 
@@ -24,35 +21,32 @@ interface Reservation {
   refusal: { status: number; detail: string } | null;
 }
 
+const Reserve = {
+  summary: 'Set stock aside for an order',
+  params: Params,
+  body: NewReservation,
+  answers: {
+    200: v.strictObject({ items: v.array(PricedItem) }),
+    404: 'There is no such product',
+    409: 'There is not enough, or the order was cancelled',
+  },
+};
+const Release = { summary: 'Give the stock back', params: Params, answers: { 204: 'There is none any more' } };
+
 /**
  * Stock set aside for an order, at the price of that moment. Asking again for the same order changes nothing: it gets
  * the same answer, also when that was no, or an order might be rejected and take the stock all the same. Deleting gives
  * the stock back and leaves a no behind, for a request that comes late or was under way.
  */
 export const reservations = (pool: Pool) => [
-  route(
-    'PUT /reservations/:orderId',
-    {
-      summary: 'Set stock aside for an order',
-      params: Params,
-      body: NewReservation,
-      answers: {
-        200: v.strictObject({ items: v.array(PricedItem) }),
-        404: 'There is no such product',
-        409: 'There is not enough, or the order was cancelled',
-      },
-    },
-    async ({ params: { orderId }, body: { items } }) => {
-      const { refusal, ...reserved } = await transaction(pool, (client) => reserve(client, orderId, items));
-      if (refusal) throw new Problem(refusal.status, refusal.detail);
-      return reserved;
-    },
-  ),
+  route('PUT /reservations/:orderId', Reserve, async ({ params: { orderId }, body: { items } }) => {
+    const { refusal, ...reserved } = await transaction(pool, (client) => reserve(client, orderId, items));
+    if (refusal) throw new Problem(refusal.status, refusal.detail);
+    return reserved;
+  }),
 
-  route(
-    'DELETE /reservations/:orderId',
-    { summary: 'Give the stock back', params: Params, answers: { 204: 'There is none any more' } },
-    ({ params: { orderId } }) => transaction(pool, (client) => release(client, orderId)),
+  route('DELETE /reservations/:orderId', Release, ({ params: { orderId } }) =>
+    transaction(pool, (client) => release(client, orderId)),
   ),
 ];
 

@@ -1,6 +1,6 @@
 import { type Request, type Response, Router } from 'express';
 import * as v from 'valibot';
-import type { ServiceClient } from './client.ts';
+import type { Callee } from './client.ts';
 import { Problem, parse } from './problem.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -39,7 +39,7 @@ export type Body<Answer> = Answer extends v.GenericSchema ? v.InferInput<Answer>
 
 /** The bodies of the answers that are no problems. */
 type Success<Answers> = {
-  [Status in keyof Answers]: `${Status & number}` extends `2${string}` ? Body<Answers[Status]> : never;
+  [Status in keyof Answers]: `${Status & number}` extends `${2 | 3}${string}` ? Body<Answers[Status]> : never;
 }[keyof Answers];
 
 export interface Route<Name extends Operation = Operation, C extends Contract = Contract> {
@@ -53,7 +53,7 @@ export interface Route<Name extends Operation = Operation, C extends Contract = 
 export interface Forwarded {
   operation: Operation;
   /** Without a service, where that is switched off. */
-  origin: { service: ServiceClient | undefined; operation: Operation };
+  origin: { service: Callee | undefined; operation: Operation };
   handle: Route['handle'];
 }
 
@@ -80,6 +80,7 @@ export function route<const Name extends Operation, const C extends Contract>(
   contract: C,
   handler: Handler<C>,
 ): Route<Name, C> {
+  check(operation, contract);
   const [status = 500] = Object.keys(contract.answers).map(Number);
   const read = <Schema extends v.GenericSchema | undefined>(schema: Schema, input: () => unknown): Output<Schema> =>
     (schema && parse(schema, input())) as Output<Schema>;
@@ -103,6 +104,21 @@ export function route<const Name extends Operation, const C extends Contract>(
   };
 }
 
+/** @throws when requests can't be told apart, or described, by such a contract */
+function check(operation: Operation, { params, query, headers, answers }: Contract): void {
+  const refuse = (words: string): never => {
+    throw new Error(`${operation}: ${words}`);
+  };
+  const [, path] = split(operation);
+  if (!/^(\/[\w.~:-]*)+$/.test(path))
+    refuse('a path has segments and :parameters; write a route for each that there is');
+  for (const schema of [params, query, headers])
+    if (schema && !('entries' in schema)) refuse('params, query and headers are each a v.object');
+  const entries = (params as { entries?: object } | undefined)?.entries ?? {};
+  for (const [, name = ''] of path.matchAll(/:(\w+)/g)) if (!(name in entries)) refuse(`params has no ${name}`);
+  if (!Object.keys(answers).some((status) => Number(status) < 400)) refuse('there is no answer below 400');
+}
+
 /**
  * Has an answer keep to its contract where people develop and test; in production nobody waits for that.
  * @throws {Problem} 500 that names the field or status
@@ -123,10 +139,11 @@ async function keep<T>(
   if (res.headersSent) return body;
   const promised = answers[res.statusCode];
   if (promised === undefined) throw breach(`no answer ${res.statusCode}`);
+  if (typeof promised === 'string' && res.statusCode >= 400) throw breach(`${res.statusCode} is thrown as a Problem`);
   try {
     parse(typeof promised === 'string' ? v.undefined() : promised, asSent(body));
   } catch (fault) {
-    throw breach((fault as Problem).detail);
+    throw breach((fault as Error).message);
   }
   return body;
 }
@@ -137,10 +154,10 @@ const asSent = (body: unknown): unknown => body && JSON.parse(JSON.stringify(bod
 /** The routes of a service, what is known of them as OpenAPI at `/openapi.json`, and by `API_DOCS` as a page at `/docs`. */
 export function api(info: Info, routes: AnyRoute[]): Router {
   const router = Router();
-  for (const { operation, handle } of routes) {
-    const [method, path] = split(operation);
-    router[method](path, handle);
-  }
+  const operations = routes.map(({ operation }) => operation);
+  const twice = operations.find((operation, at) => operations.indexOf(operation) < at);
+  if (twice) throw new Error(`There are two routes ${twice}`);
+  // First, or a route such as /:id would take them.
   router.get('/openapi.json', async (req, res) => {
     // Nobody waits for it at the start.
     const { describe } = await import('./openapi.ts');
@@ -152,6 +169,10 @@ export function api(info: Info, routes: AnyRoute[]): Router {
       const { sendDocs } = await import('./docs.ts');
       if (!sendDocs(info, req.params.file, res)) next();
     });
+  for (const { operation, handle } of routes) {
+    const [method, path] = split(operation);
+    router[method](path, handle);
+  }
   return router;
 }
 

@@ -23,8 +23,10 @@ export interface Call {
 export type Contracts = Record<Operation, Contract>;
 type Part = 'params' | 'query' | 'headers' | 'body';
 type Input<Schema> = Schema extends GenericSchema ? InferInput<Schema> : never;
-/** The parts of a contract that a request has to have, and those that it may leave out. */
-type Needed<C> = { [P in keyof C & Part]: object extends Input<C[P]> ? never : P }[keyof C & Part];
+/** The parts of a contract that a request has to have, and those that it may leave out; without a body it has no JSON. */
+type Needed<C> = {
+  [P in keyof C & Part]: P extends 'body' ? P : object extends Input<C[P]> ? never : P;
+}[keyof C & Part];
 type Parts<C> = { [P in Needed<C>]: Input<C[P]> } & { [P in Exclude<keyof C & Part, Needed<C>>]?: Input<C[P]> };
 
 /** A request as its contract has it; the answers with a status in `expect` are those that the caller can do with. */
@@ -49,10 +51,13 @@ interface Detailed {
 /** The parts as they are sent. */
 interface Filled {
   params?: Record<string, unknown>;
-  query?: Record<string, string>;
+  query?: Record<string, string | string[]>;
   headers?: Record<string, string>;
   body?: unknown;
 }
+
+/** Another service, whatever its contracts. */
+export type Callee = Pick<ServiceClient, 'name' | 'url' | 'call'>;
 
 type Sending = RequestInit & { method: string; headers: Record<string, string> };
 
@@ -103,7 +108,7 @@ export class ServiceClient<Api extends Contracts = Contracts> {
   ): Promise<Expected<Api[Name], Status>> {
     const { params = {}, query, headers, body, expect, ...rest } = question as Question<Contract, Status> & Filled;
     const [method, path] = split(operation);
-    const search = new URLSearchParams(present(query)).toString();
+    const search = searchOf(present(query));
     const target = path.replace(/:(\w+)/g, (_, name) => segment(params[name]));
     const answer = await this.call(search ? `${target}?${search}` : target, {
       ...{ method: method.toUpperCase(), headers: present(headers), body },
@@ -139,8 +144,15 @@ export class ServiceClient<Api extends Contracts = Contracts> {
 }
 
 /** The fields that are there: sent as text, undefined would be a word. */
-const present = (fields: Record<string, string> = {}): Record<string, string> =>
+const present = <T>(fields: Record<string, T> = {}): Record<string, T> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
+/** A list has its name before each item. */
+function searchOf(query: Record<string, string | string[]>): string {
+  const search = new URLSearchParams();
+  for (const [name, values] of Object.entries(query)) for (const value of [values].flat()) search.append(name, value);
+  return search.toString();
+}
 
 /** A parameter in a path. @throws {Problem} 400 for what would lead to another route */
 function segment(value: unknown): string {

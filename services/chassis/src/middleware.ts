@@ -9,7 +9,8 @@ import { observeRequests } from './requests.ts';
 
 const PROBES = ['/livez', '/readyz', '/metrics'];
 
-interface Given {
+/** What each app is given. */
+export interface Given {
   logger: Logger;
   health: Health;
 }

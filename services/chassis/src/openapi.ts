@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { type JsonSchema, toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
 import { type AnyRoute, type Contract, type Forwarded, type Info, type Operation, split } from './api.ts';
-import type { ServiceClient } from './client.ts';
+import type { Callee } from './client.ts';
 import { Problem } from './problem.ts';
 
 type Fields = Record<string, unknown>;
@@ -54,7 +54,7 @@ const REQUEST_ID = { description: "The request's id, for logs and reports", sche
 /**
  * The document of these routes. What others answer is as their documents have it.
  * @param requestId travels along to those
- * @throws {Problem} 503 when one of them can't be asked
+ * @throws {Problem} 503 when one of them has no such document or operation
  */
 export async function describe(info: Info, routes: AnyRoute[], requestId: unknown): Promise<Document> {
   const document: Document = {
@@ -68,38 +68,40 @@ export async function describe(info: Info, routes: AnyRoute[], requestId: unknow
       responses: Object.fromEntries(Object.entries(COMMON).map(([status, words]) => [status, problem(words)])),
     },
   };
+  const convert = converter(info.title, document.components.schemas ?? {});
   const origins = await readOrigins(routes, requestId);
   for (const { components } of origins.values())
     for (const [kind, named] of Object.entries(components))
       document.components[kind] = { ...named, ...document.components[kind] };
   for (const route of routes) {
     const { method, path } = place(route.operation);
-    const described = 'contract' in route ? describeContract(info, route.contract) : find(origins, route);
+    const described = 'contract' in route ? describeContract(info, route.contract, convert) : find(origins, route);
     if (!described) continue;
-    const operationId = route.operation.replace(/[^a-z0-9]+/gi, '_').replace(/_$/, '');
-    document.paths[path] = { ...document.paths[path], [method]: { ...described, operationId } };
+    document.paths[path] = {
+      ...document.paths[path],
+      [method]: { ...described, operationId: route.operation.replace(' ', ':') },
+    };
   }
   return document;
 }
 
-/** The documents of the services behind. */
-async function readOrigins(routes: AnyRoute[], requestId: unknown): Promise<Map<ServiceClient, Document>> {
+/** The documents of the services behind, but for those that are down: without some of them all else goes on. */
+async function readOrigins(routes: AnyRoute[], requestId: unknown): Promise<Map<Callee, Document>> {
   const services = new Set(routes.flatMap((route) => ('origin' in route && route.origin.service) || []));
-  const read = async (service: ServiceClient) => {
-    const answer = await service.call('/openapi.json', { requestId });
+  const read = async (service: Callee) => {
+    const answer = await service.call('/openapi.json', { requestId }).catch(() => undefined);
+    if (!answer) return [];
     if (!answer.ok) throw new Problem(503, `${service.name} does not say what its API is: it answers ${answer.status}`);
-    return [service, (await answer.json()) as Document] as const;
+    return [[service, (await answer.json()) as Document] as const];
   };
-  return new Map(await Promise.all([...services].map(read)));
+  return new Map((await Promise.all([...services].map(read))).flat());
 }
 
-function find(
-  origins: Map<ServiceClient, Document>,
-  { origin: { service, operation } }: Forwarded,
-): Fields | undefined {
-  if (!service) return undefined;
+function find(origins: Map<Callee, Document>, { origin: { service, operation } }: Forwarded): Fields | undefined {
+  const document = service && origins.get(service);
+  if (!document) return undefined;
   const { method, path } = place(operation);
-  const found = origins.get(service)?.paths[path]?.[method];
+  const found = document.paths[path]?.[method];
   if (!found) throw new Problem(503, `${service.name} has no ${operation}`);
   return found;
 }
@@ -110,34 +112,38 @@ function place(operation: Operation): { method: string; path: string } {
   return { method, path: path.replace(/:(\w+)/g, '{$1}') };
 }
 
-function describeContract({ title }: Info, { summary, params, query, headers, body, answers }: Contract): Fields {
-  const parameters = [
-    ...parametersOf('path', params),
-    ...parametersOf('query', query),
-    ...parametersOf('header', headers),
-  ];
+function describeContract(
+  { title }: Info,
+  { summary, params, query, headers, body, answers }: Contract,
+  convert: Convert,
+): Fields {
+  const parameters = Object.entries({ path: params, query, header: headers }).flatMap(([place, schema]) =>
+    schema ? parametersOf(place, convert(schema)) : [],
+  );
   const common = Object.entries(COMMON).filter(([status]) => body || !OF_BODIES.includes(status));
   const all: Contract['answers'] = { ...Object.fromEntries(common), ...answers };
-  const responses = Object.entries(all).map(([status, answer]) => [status, describeAnswer(Number(status), answer)]);
+  const responses = Object.entries(all).map(([status, answer]) => [
+    status,
+    describeAnswer(Number(status), answer, convert),
+  ]);
   return {
     tags: [title],
     summary,
     ...(parameters.length > 0 && { parameters }),
-    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: toSchema(body) } } } }),
+    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: convert(body) } } } }),
     responses: Object.fromEntries(responses),
   };
 }
 
-function parametersOf(place: 'path' | 'query' | 'header', schema: GenericSchema | undefined): Fields[] {
-  const { properties = {}, required = [] } = schema ? toSchema(schema) : {};
+function parametersOf(place: string, { properties = {}, required = [] }: JsonSchema): Fields[] {
   return Object.entries(properties).map(([name, of]) => {
     const { description, ...rest } = of as JsonSchema;
     return { name, in: place, required: required.includes(name), ...(description && { description }), schema: rest };
   });
 }
 
-function describeAnswer(status: number, answer: GenericSchema | string): Fields {
-  if (typeof answer !== 'string') return response(STATUS_CODES[status], 'application/json', toSchema(answer));
+function describeAnswer(status: number, answer: GenericSchema | string, convert: Convert): Fields {
+  if (typeof answer !== 'string') return response(STATUS_CODES[status], 'application/json', convert(answer));
   if (status < 400) return response(answer);
   if (answer === COMMON[status as keyof typeof COMMON]) return { $ref: `#/components/responses/${status}` };
   return problem(answer);
@@ -151,8 +157,22 @@ function response(description = '', type?: string, schema?: Fields | JsonSchema)
   return { description, headers, ...(type && { content: { [type]: { schema } } }) };
 }
 
-/** What valibot alone can tell, such as a check by a function, is left out. */
-function toSchema(schema: GenericSchema): JsonSchema {
-  const { $schema, ...rest } = toJsonSchema(schema, { target: 'draft-2020-12', errorMode: 'ignore' });
-  return rest;
+type Convert = (schema: GenericSchema) => JsonSchema;
+
+/**
+ * Makes JSON Schemas; those that refer to themselves are among the `named`. What valibot alone can tell, such as a check
+ * by a function, is left out.
+ */
+function converter(title: string, named: Fields): Convert {
+  return (schema) => {
+    const before = Object.keys(named).length;
+    const nameOf = (id: string): string => `${title}-${before}-${id}`;
+    const { $schema, $defs, ...rest } = toJsonSchema(schema, {
+      target: 'draft-2020-12',
+      errorMode: 'ignore',
+      overrideRef: ({ referenceId }) => `#/components/schemas/${nameOf(referenceId)}`,
+    });
+    for (const [id, definition] of Object.entries($defs ?? {})) named[nameOf(id)] = definition;
+    return rest;
+  };
 }

@@ -2,6 +2,9 @@ import * as v from 'valibot';
 
 type Bounds = { min?: number; max: number };
 
+/** The largest of PostgreSQL's `integer`, and so of an id by default. */
+export const MAX_INTEGER = 2_147_483_647;
+
 /**
  * An array of `min` to `max` items. Unlike with `v.maxLength` after `v.array(item)`, its length is checked first: of
  * one that is too long no item is looked at, or each of them costs time and is a fault of its own.
@@ -38,10 +41,10 @@ type Numeral = v.GenericSchema<string, number>;
 export function numeral(bounds: Bounds & { fallback: number }): v.OptionalSchema<Numeral, string>;
 export function numeral(bounds: Bounds): Numeral;
 export function numeral({ min = 0, max, fallback }: Bounds & { fallback?: number }): v.GenericSchema {
-  const digits = String(max).length;
+  const digits = new RegExp(`^${min < 0 ? '-?' : ''}\\d{1,${String(max).length}}$`);
   const number = v.pipe(
     v.string(),
-    v.check((text) => /^\d+$/.test(text) && text.length <= digits, `must be a number from ${min} to ${max}`),
+    v.check((text) => digits.test(text), `must be a number from ${min} to ${max}`),
     v.transform(Number),
     v.minValue(min),
     v.maxValue(max),
@@ -49,3 +52,10 @@ export function numeral({ min = 0, max, fallback }: Bounds & { fallback?: number
   const known = { type: 'integer', minimum: min, maximum: max, ...(fallback !== undefined && { default: fallback }) };
   return v.pipe(fallback === undefined ? number : v.optional(number, String(fallback)), v.metadata(known));
 }
+
+/** By which a request that is sent again is known to be the same one: draft-ietf-httpapi-idempotency-key-header */
+export const idempotencyKey = v.pipe(
+  v.string(),
+  v.regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible characters'),
+  v.description('A request that is sent again with the same key is carried out once'),
+);

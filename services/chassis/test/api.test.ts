@@ -47,6 +47,7 @@ const BROKEN: Record<string, [give: Give, wrong: string, status: number, sent: o
   'a field of a wrong type': [() => ({ name: 7 }), 'name: ', 200, { name: 7 }],
   'one field too many': [() => ({ name: 'Cup', more: 1 }), 'more: ', 200, { name: 'Cup', more: 1 }],
   'no body': [() => undefined, 'body: ', 200, ''],
+  'what is no JSON': [() => ({ name: 1n }), 'Do not know how to serialize', 500, 'Something went wrong on our side'],
   'a body with 204': [(res) => res.status(204) && { name: 'Cup' }, 'body: ', 204, ''],
   'a status of no answer': [(res) => res.status(202) && { name: 'Cup' }, 'no answer 202', 202, { name: 'Cup' }],
   'a problem of no answer': [refuse(410), 'no answer 410', 410, 'The handler’s own words'],
@@ -201,6 +202,51 @@ describe('a route with its contract', () => {
   it('stands beside plain ones, of which nothing is checked', async () => {
     expect(await get('/plain/1')).to.deep.include({ status: 203, body: { anything: '1' } });
     expect((await get('/openapi.json')).body.paths).to.not.have.any.keys('/plain/{id}', '/plain/:id');
+  });
+});
+
+describe('a contract', () => {
+  const summary = 'Some';
+  const answers = { 200: v.unknown() };
+  const params = v.object({ id: v.string() });
+  const REFUSED: Record<string, [make: () => unknown, why: string]> = {
+    'an optional segment': [() => route('GET /a{/:id}', { summary, params, answers }, () => 1), 'a route for each'],
+    'a wildcard': [() => route('GET /a/*id', { summary, params, answers }, () => 1), 'a route for each'],
+    'a parameter without a schema': [() => route('GET /a/:id', { summary, answers }, () => 1), 'params has no id'],
+    'another name of it': [() => route('GET /a/:no', { summary, params, answers }, () => 1), 'params has no no'],
+    'a query that is no object': [() => route('GET /a', { summary, query: v.string(), answers }, () => 1), 'v.object'],
+    'nothing but problems': [() => route('GET /a', { summary, answers: { 404: 'None' } }, refuse(404)), 'below 400'],
+    'an operation that there is': [
+      () =>
+        api(
+          { title: 'a', version: '1.0.0' },
+          [1, 2].map(() => route('GET /a', { summary, answers }, () => 1)),
+        ),
+      'There are two routes GET /a',
+    ],
+  };
+  for (const [what, [make, why]] of Object.entries(REFUSED))
+    it(`is refused at the start with ${what}`, () => expect(make).to.throw(why));
+
+  interface Tree {
+    name: string;
+    branches: Tree[];
+  }
+  const Tree: v.GenericSchema<Tree> = v.object({ name: v.string(), branches: v.array(v.lazy(() => Tree)) });
+
+  it('may refer to itself, and leaves the document to be found', async () => {
+    const app = await startApp((given) => {
+      const trees = route('GET /:id', { summary, params, answers: { 200: Tree } }, () => ({ name: '', branches: [] }));
+      return express().use(chassis(given), api({ title: 'trees', version: '1.0.0' }, [trees]));
+    });
+    const document = (await send(`${app.url}/openapi.json`)).body;
+    await app.close();
+    const [reference = ''] = JSON.stringify(document.paths).match(/(?<="#)\/components\/schemas\/trees[^"]*/) ?? [];
+    const named = reference
+      .split('/')
+      .slice(1)
+      .reduce((part, name) => part[name], document);
+    expect(named.properties.branches.items).to.deep.equal({ $ref: `#${reference}` });
   });
 });
 

@@ -16,7 +16,11 @@ const cups = () => [
     'GET /cups',
     {
       summary: 'List them',
-      query: v.object({ limit: numeral({ max: 9, fallback: 5 }), search: v.optional(v.string()) }),
+      query: v.object({
+        limit: numeral({ max: 9, fallback: 5 }),
+        search: v.optional(v.string()),
+        tag: v.optional(v.array(v.string())),
+      }),
       headers: v.object({ 'x-key': v.optional(v.string()) }),
       answers: { 200: v.array(Cup) },
     },
@@ -78,9 +82,12 @@ describe('a call by its contract', () => {
   it('sends the parts where they belong', async () => {
     await put('a/b?c d');
     answer = [200, JSON_TYPE, '[]'];
-    const query = { search: 'a&b', limit: '7' };
+    const query = { search: 'a&b', limit: '7', tag: ['x', 'y'] };
     await client.ask('GET /cups', { query, headers: { 'x-key': 'k' }, requestId: 'an-id', expect: [200] });
-    expect(asked).to.deep.equal(['PUT /cups/a%2Fb%3Fc%20d {"name":"Cup"}', 'GET /cups?search=a%26b&limit=7']);
+    expect(asked).to.deep.equal([
+      'PUT /cups/a%2Fb%3Fc%20d {"name":"Cup"}',
+      'GET /cups?search=a%26b&limit=7&tag=x&tag=y',
+    ]);
     expect(ids).to.deep.equal(['an-id', 'an-id']);
     expect(headers).to.include({ 'x-key': 'k' });
   });

@@ -1,8 +1,6 @@
 import { api } from '@stand/chassis/api';
 import type { ServiceClient } from '@stand/chassis/client';
-import type { Health } from '@stand/chassis/health';
-import type { Logger } from '@stand/chassis/logger';
-import { chassis } from '@stand/chassis/middleware';
+import { chassis, type Given } from '@stand/chassis/middleware';
 import { notFound, problemHandler } from '@stand/chassis/problem';
 import express, { type Express } from 'express';
 import type { Api as Catalog } from '../../catalog/src/app.ts';
@@ -10,20 +8,18 @@ import type { Api as Orders } from '../../orders/src/app.ts';
 import { forward } from './forward.ts';
 import { status } from './status.ts';
 
-interface Dependencies {
+interface Dependencies extends Given {
   catalog: ServiceClient<Catalog>;
   /** Undefined where this service is switched off. */
   orders: ServiceClient<Orders> | undefined;
   /** Where people look at traces; undefined where there are none. */
   tracesUrl: string | undefined;
-  logger: Logger;
-  health: Health;
 }
 
 /** The page, and the public API. The folder `public` is looked for in the working directory. */
-export function createApp({ catalog, orders, tracesUrl, logger, health }: Dependencies): Express {
+export function createApp({ catalog, orders, tracesUrl, ...given }: Dependencies): Express {
   const app = express();
-  app.use(chassis({ logger, health }));
+  app.use(chassis(given));
   app.use(
     api({ title: 'gateway', version: '1.0.0' }, [
       status(

@@ -1,5 +1,5 @@
 import type { Forwarded, Operation, Route } from '@stand/chassis/api';
-import type { Contracts, ServiceClient } from '@stand/chassis/client';
+import type { Callee, Contracts, ServiceClient } from '@stand/chassis/client';
 import { Problem } from '@stand/chassis/problem';
 import type { Request } from 'express';
 
@@ -17,7 +17,7 @@ export function forward<Api extends Contracts>(
   }));
 }
 
-function handTo(service: ServiceClient | undefined, prefix: string): Route['handle'] {
+function handTo(service: Callee | undefined, prefix: string): Route['handle'] {
   return async (req, res) => {
     if (!service) throw new Problem(503, 'This part of the shop is switched off');
     const key = req.get('idempotency-key');
@@ -64,7 +64,7 @@ function targetOf({ path, originalUrl }: Request, prefix: string): string {
 }
 
 /** Where a Location leads by way of the gateway; one that leads elsewhere stays. */
-function publicLocation(location: string, target: string, { url }: ServiceClient, prefix: string): string {
+function publicLocation(location: string, target: string, { url }: Callee, prefix: string): string {
   const base = new URL(`${url}/`).href;
   const { href } = new URL(location, url + target);
   return href.startsWith(base) ? `${prefix}/${href.slice(base.length)}` : location;

@@ -2,16 +2,13 @@ import { finished } from 'node:stream';
 import { route } from '@stand/chassis/api';
 import type { ServiceClient } from '@stand/chassis/client';
 import { Problem } from '@stand/chassis/problem';
-import { count, list, numeral } from '@stand/chassis/schema';
+import { count, idempotencyKey, list, MAX_INTEGER, numeral } from '@stand/chassis/schema';
 import type { Pool } from 'pg';
 import * as v from 'valibot';
 import type { Api as Catalog } from '../../catalog/src/app.ts';
 import { giveUp } from './recovery.ts';
 
-const Item = v.strictObject({
-  productId: count({ min: 1, max: 2_147_483_647 }),
-  quantity: count({ min: 1, max: 99 }),
-});
+const Item = v.strictObject({ productId: count({ min: 1, max: MAX_INTEGER }), quantity: count({ min: 1, max: 99 }) });
 const NewOrder = v.strictObject({ items: list(Item, { min: 1, max: 20 }) });
 const Order = v.strictObject({
   id: v.pipe(v.string(), v.uuid()),
@@ -20,15 +17,6 @@ const Order = v.strictObject({
   totalCents: v.nullable(v.number()),
   rejection: v.nullable(v.strictObject({ status: v.number(), detail: v.string() })),
   createdAt: v.pipe(v.string(), v.isoTimestamp()),
-});
-const Headers = v.object({
-  'idempotency-key': v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible characters'),
-      v.description('The same order with the same key is placed once, however often it is sent'),
-    ),
-  ),
 });
 const Limit = v.object({ limit: numeral({ min: 1, max: 100, fallback: 20 }) });
 const { id } = Order.entries;
@@ -43,51 +31,39 @@ interface StoredOrder extends Order {
   requested: Item[];
 }
 
+const Place = {
+  summary: 'Place an order',
+  headers: v.object({ 'idempotency-key': v.optional(idempotencyKey) }),
+  body: NewOrder,
+  answers: { 201: Order, 409: 'An item can not be had', 422: 'The key belongs to a different order' },
+};
+const List = { summary: 'List the newest', query: Limit, answers: { 200: v.strictObject({ orders: v.array(Order) }) } };
+const Get = { summary: 'Get one', params: v.object({ id }), answers: { 200: Order, 404: 'There is no such order' } };
+
 /**
  * Orders: place, get, list. An order is written down first, then its stock is reserved under the order's id, then it
  * is confirmed. Whatever breaks in between, the same request with the same Idempotency-Key goes on where it stopped, or,
  * when the order has been given up by then, begins anew.
  */
 export const orders = (pool: Pool, catalog: ServiceClient<Catalog>) => [
-  route(
-    'POST /orders',
-    {
-      summary: 'Place an order',
-      headers: Headers,
-      body: NewOrder,
-      answers: {
-        201: Order,
-        409: 'An item can not be had',
-        422: 'The key belongs to a different order',
-      },
-    },
-    async ({ body: { items }, headers: { 'idempotency-key': key }, req, res }) => {
-      const order = await record(pool, key, items);
-      if (key === undefined) finished(res, (broken) => (broken || res.statusCode >= 500) && abandon(pool, order));
-      const settled = order.status === 'pending' ? await settle(pool, catalog, order, req.id) : order;
-      if (settled.rejection) throw new Problem(settled.rejection.status, settled.rejection.detail);
-      res.location(`/orders/${settled.id}`);
-      return present(settled);
-    },
-  ),
+  route('POST /orders', Place, async ({ body: { items }, headers: { 'idempotency-key': key }, req, res }) => {
+    const order = await record(pool, key, items);
+    if (key === undefined) finished(res, (broken) => (broken || res.statusCode >= 500) && abandon(pool, order));
+    const settled = order.status === 'pending' ? await settle(pool, catalog, order, req.id) : order;
+    if (settled.rejection) throw new Problem(settled.rejection.status, settled.rejection.detail);
+    res.location(`/orders/${settled.id}`);
+    return present(settled);
+  }),
 
-  route(
-    'GET /orders',
-    { summary: 'List the newest', query: Limit, answers: { 200: v.strictObject({ orders: v.array(Order) }) } },
-    async ({ query: { limit } }) => {
-      const { rows } = await pool.query<StoredOrder>(
-        `select ${columns} from orders.orders where status = 'confirmed' order by created_at desc limit $1`,
-        [limit],
-      );
-      return { orders: rows.map(present) };
-    },
-  ),
+  route('GET /orders', List, async ({ query: { limit } }) => {
+    const { rows } = await pool.query<StoredOrder>(
+      `select ${columns} from orders.orders where status = 'confirmed' order by created_at desc limit $1`,
+      [limit],
+    );
+    return { orders: rows.map(present) };
+  }),
 
-  route(
-    'GET /orders/:id',
-    { summary: 'Get one', params: v.object({ id }), answers: { 200: Order, 404: 'There is no such order' } },
-    async ({ params: { id } }) => present(await find(pool, id)),
-  ),
+  route('GET /orders/:id', Get, async ({ params: { id } }) => present(await find(pool, id))),
 ];
 
 /** Writes the order down, or finds the one that this key has already made. */

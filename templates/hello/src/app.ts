@@ -1,8 +1,6 @@
 import { join } from 'node:path';
 import { type ApiOf, api, route } from '@stand/chassis/api';
-import type { Health } from '@stand/chassis/health';
-import type { Logger } from '@stand/chassis/logger';
-import { chassis } from '@stand/chassis/middleware';
+import { chassis, type Given } from '@stand/chassis/middleware';
 import { notFound, problemHandler } from '@stand/chassis/problem';
 import express, { type Express } from 'express';
 import * as v from 'valibot';
@@ -15,9 +13,9 @@ const routes = () => [
 export type Api = ApiOf<typeof routes>;
 
 /** The page, and what it asks for. */
-export function createApp({ logger, health }: { logger: Logger; health: Health }): Express {
+export function createApp(given: Given): Express {
   const app = express();
-  app.use(chassis({ logger, health }));
+  app.use(chassis(given));
   app.use(api({ title: 'NAME', version: '1.0.0' }, routes()));
   app.use(express.static(join(__dirname, '../public'), { redirect: false }));
   app.use(notFound, problemHandler);

@@ -1,0 +1,11 @@
+/** Sends the process that has started this one the documents of all services' APIs; see openapi.ts. */
+import { Fault } from '../machine/terminal.ts';
+import { readDocuments } from './openapi.ts';
+
+const isExpected = (error: unknown): error is Fault => error instanceof Fault;
+
+readDocuments().then(
+  (texts) => process.send?.({ texts }),
+  (error) =>
+    process.send?.({ fault: String(error?.message ?? error), remedy: isExpected(error) ? error.remedy : undefined }),
+);
