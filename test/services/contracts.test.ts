@@ -1,5 +1,5 @@
 import type { SpawnSyncReturns } from 'node:child_process';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type AnyRoute, api } from '@stand/chassis/api';
 import { chassis } from '@stand/chassis/middleware';
@@ -62,7 +62,8 @@ describe('a change of a contract', () => {
   });
 });
 
-describe('a service that its callers can do without', () => {
+describe('a service that its callers can do without', function () {
+  this.timeout(300_000);
   needsServices('gateway', 'catalog', 'orders');
   let copy: Copy;
   before(() => {
@@ -93,13 +94,51 @@ describe('a service that its callers can do without', () => {
     expect(status, stdout).to.equal(0);
   });
 
-  it('is named, with what to do, when its sources are broken', () => {
-    copy.write('services/catalog/src/app.ts', 'export const createApp = (');
-    const { status, stderr } = run('docs');
-    expect(status).to.equal(1);
-    expect(stderr)
-      .to.match(/^✗ catalog can't describe its API: /)
-      .and.contain('Mend services/catalog/src/app.ts, or what it loads, then: make docs');
+  const APP = 'services/catalog/src/app.ts';
+  const ODD: Record<string, [source: string, said: RegExp | '']> = {
+    'sources that start what never ends': ['setInterval(() => {}, 1000);', ''],
+    'sources that end the process': ['process.exit(0);', /^✗ .* or a service ended the process$/m],
+    'sources that do not compile': [
+      '(',
+      /^✗ catalog can't describe its API: [\s\S]*Mend services\/catalog\/src\/app\.ts/,
+    ],
+  };
+  for (const [what, [source, said]] of Object.entries(ODD))
+    it(`has its API described, or says why not, with ${what}`, () => {
+      const text = copy.read(APP);
+      copy.write(APP, `${text}\n${source}\n`);
+      const { status, stderr } = run('docs');
+      copy.write(APP, text);
+      expect(status, stderr).to.equal(said ? 1 : 0);
+      if (said) expect(stderr).to.match(said);
+      else expect(stderr).to.equal('');
+    });
+
+  it('leaves no document of an API that it no longer describes', () => {
+    const text = copy.read(APP);
+    copy.write(APP, "import express from 'express';\nexport const createApp = () => express();\n");
+    const file = 'services/catalog/openapi.json';
+    const before = copy.read(file);
+    // Gateway hands on what is no longer there, and is told so.
+    copy.write('services/gateway/src/app.ts', copy.read(APP));
+    expect(run('docs').stderr).to.equal('');
+    expect(() => copy.read(file)).to.throw('ENOENT');
+    copy.write(APP, text);
+    copy.write(file, before);
+  });
+});
+
+describe('the services', () => {
+  it('take no source of another along, which their images would not have', () => {
+    const files = readdirSync('services', { recursive: true, encoding: 'utf8' }).filter((path) =>
+      /^[^/]+\/src\/.*\.ts$/.test(path),
+    );
+    const imports = files.flatMap((path) =>
+      [...readFileSync(`services/${path}`, 'utf8').matchAll(/^(?:import|export) .*from '(\.\.\/\.\.\/.*)';$/gm)].map(
+        ([line]) => `${path}: ${line}`,
+      ),
+    );
+    expect(imports.filter((line) => !line.includes(': import type '))).to.deep.equal([]);
   });
 });
 
