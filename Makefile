@@ -43,7 +43,7 @@ unexport $(filter-out NODE_EXTRA_CA_CERTS,$(filter NODE_% TS_NODE_% PG%,$(.VARIA
 RUN := node --conditions=source --require ts-node/register
 
 .DEFAULT_GOAL := help
-.PHONY: help packages init dev status wait logs open traffic fault cluster down db-reset db-seed db-save db-load db-list db-drop psql clean test types-watch e2e lint lint-chart diff api-diff graph docs schemas package deploy upgrades bench bench-load bench-start doctor tools new-service remove-service
+.PHONY: help packages init dev status wait logs open traffic fault cluster down db-reset db-seed db-save db-load db-list db-drop psql clean test types types-watch e2e lint lint-chart diff api-diff graph docs schemas package deploy upgrades bench bench-load bench-start doctor tools new-service remove-service
 
 ##@ Every day
 
@@ -84,6 +84,9 @@ else
 	@npm run --silent types
 	@npm test --silent
 endif
+
+types: packages ## Check types once, also those of the calls between services
+	@npm run --silent types
 
 types-watch: packages ## Check types after every save
 	@$(RUN) scripts/make/types-watch.ts
