@@ -11,7 +11,11 @@ import { startShop } from '../test/shop.ts';
 
 describe('the shop in development, in the cluster', () => {
   needsServices('catalog', 'orders');
-  before(tiltCi);
+  before(async () => {
+    // What another suite has left keeps the ports that the shop's Services have.
+    await capture('make', ['down']);
+    await tiltCi();
+  });
   after(() => capture('make', ['down']));
 
   it('answers as on this machine', async () => {
