@@ -2,10 +2,11 @@
 import { Fault } from '../machine/terminal.ts';
 import { readDocuments } from './openapi.ts';
 
-const isExpected = (error: unknown): error is Fault => error instanceof Fault;
-
 readDocuments().then(
   (texts) => process.send?.({ texts }),
   (error) =>
-    process.send?.({ fault: String(error?.message ?? error), remedy: isExpected(error) ? error.remedy : undefined }),
+    process.send?.({
+      fault: String(error?.message ?? error),
+      remedy: error instanceof Fault ? error.remedy : undefined,
+    }),
 );

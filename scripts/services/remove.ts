@@ -1,7 +1,8 @@
 /** Takes services out: their folders, their values, and what others use of them. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readNames } from '../facts/names.ts';
+import { rewrite } from '../init/rename.ts';
 import { Fault } from '../machine/terminal.ts';
 import { chartFolder, findParts, folder } from './folders.ts';
 import { readEntries, removeEntries, VALUES, valuesFiles } from './list.ts';
@@ -37,12 +38,8 @@ function forgetContract(name: string): void {
   const contracts = (_: string, alias = ' as Api'): string =>
     `import type { Contracts${alias} } from '@${readNames().name}/chassis/client';`;
   const entries = readdirSync('services', { recursive: true, withFileTypes: true });
-  for (const entry of entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))) {
-    const file = join(entry.parentPath, entry.name);
-    const text = readFileSync(file, 'utf8');
-    const changed = text.replace(pattern, contracts);
-    if (changed !== text) writeFileSync(file, changed);
-  }
+  for (const entry of entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts')))
+    rewrite(join(entry.parentPath, entry.name), (text) => text.replace(pattern, contracts));
 }
 
 function othersThan(name: string): string {
