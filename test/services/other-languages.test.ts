@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
+import { ServiceClient } from '@stand/chassis/client';
 import { expect } from 'chai';
 import { freePort } from '../../scripts/host/postgres.ts';
+import { describe as describeApi } from '../../services/chassis/src/openapi.ts';
 import { container, environmentOf, find, render, SERVICES } from '../chart/render.ts';
 import { type Answer, send, until } from '../setup/http.ts';
 import { needsProgram, needsTools } from '../setup/needs.ts';
+import { lint } from '../setup/openapi.ts';
 
 const { image, testCommand: TEST_COMMAND = [] } = SERVICES.clock;
 const FOLDER = 'test/fixtures/services/clock';
@@ -63,6 +67,20 @@ describe('a service in another language', () => {
       expect(await until(async () => (await get('/readyz')).status === 503)).to.equal(true);
       expect((await get('/livez')).status).to.equal(200);
       expect(await exit).to.deep.equal([0, null]);
+    });
+
+    it('describes its API, also to a service that hands its operations on', async () => {
+      await start(['python3', 'server.py']);
+      const file = `${FOLDER}/openapi.json`;
+      const document = JSON.parse(readFileSync(file, 'utf8'));
+      expect((await get('/openapi.json')).body).to.deep.equal(document);
+      expect(await lint(file)).to.deep.equal([]);
+
+      const operation = 'GET /';
+      const origin = { service: new ServiceClient('clock', url), operation } as const;
+      const front = { title: 'front', version: '1.0.0' };
+      const { paths } = await describeApi(front, [{ operation: 'GET /time', origin, async handle() {} }], 'a request');
+      expect(paths['/time']?.get).to.deep.equal({ ...document.paths['/'].get, operationId: 'GET:/time' });
     });
 
     it('answers the probes on a port of their own, to the last', async () => {

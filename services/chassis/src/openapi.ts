@@ -16,6 +16,8 @@ export interface Document {
   components: Record<string, Fields>;
 }
 
+type Origins = Map<Callee, Pick<Document, 'paths' | 'components'>>;
+
 /** What each request may meet before it reaches its route, or on the way out, by status. */
 const COMMON = {
   400: 'The request is malformed, or not as it is described here',
@@ -86,18 +88,19 @@ export async function describe(info: Info, routes: AnyRoute[], requestId: unknow
 }
 
 /** The documents of the services behind, but for those that are down: without some of them all else goes on. */
-async function readOrigins(routes: AnyRoute[], requestId: unknown): Promise<Map<Callee, Document>> {
+async function readOrigins(routes: AnyRoute[], requestId: unknown): Promise<Origins> {
   const services = new Set(routes.flatMap((route) => ('origin' in route && route.origin.service) || []));
   const read = async (service: Callee) => {
     const answer = await service.call('/openapi.json', { requestId }).catch(() => undefined);
     if (!answer) return [];
     if (!answer.ok) throw new Problem(503, `${service.name} does not say what its API is: it answers ${answer.status}`);
-    return [[service, (await answer.json()) as Document] as const];
+    const { paths = {}, components = {} } = (await answer.json()) as Partial<Document>;
+    return [[service, { paths, components }] as const];
   };
   return new Map((await Promise.all([...services].map(read))).flat());
 }
 
-function find(origins: Map<Callee, Document>, { origin: { service, operation } }: Forwarded): Fields | undefined {
+function find(origins: Origins, { origin: { service, operation } }: Forwarded): Fields | undefined {
   const document = service && origins.get(service);
   if (!document) return undefined;
   const { method, path } = place(operation);
