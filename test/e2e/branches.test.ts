@@ -5,7 +5,7 @@ import { capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { inFixture, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
+import { inFixture, items, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
 
 /** As make dev DB=branch leaves it. */
 const NOTE = '.stand/database-per-branch';
@@ -43,7 +43,7 @@ describe('a database per git branch, in the cluster', function () {
     fixture()?.write(NOTE, '');
     await tiltCi();
     tilt = new Tilt();
-    await eventually('front answers', itemsOf);
+    await items();
     await capture('make', ['db-reset', 'YES=1']);
     await send(STORE, { name: 'before' });
     await areThere('before', 'first', 'second');

@@ -13,7 +13,7 @@ import { compareEdges } from '../setup/edges.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { FRONT, inFixture, items, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
+import { FRONT, inFixture, items, podUid, STORE, Tilt, tiltCi } from './setup.ts';
 
 /** The images of all services are built anew when the lockfile changes. */
 const BUILDS_MS = 600_000;
@@ -109,7 +109,7 @@ describe('the stand, in the cluster', function () {
       },
     );
     await eventually('its row is green', async () => (await updateStatusOf('store')) === 'ok');
-    expect(await eventually('front answers', itemsOf)).to.include('kept');
+    expect(await items()).to.include('kept');
   });
 
   it(`fails none of ${REQUESTS} requests of a page while each service is saved ${SAVES} times`, async () => {
@@ -196,7 +196,7 @@ describe('the stand, in the cluster', function () {
         await eventually('npm ran in the pod', () => /added|up to date|changed/.test(tilt?.output ?? ''));
       },
     );
-    await eventually('store answers', itemsOf);
+    await items();
     expect(await podUid('store')).to.equal(uid);
   });
 
@@ -244,7 +244,7 @@ describe('the stand, in the cluster', function () {
     await eventually('all of its objects are gone', async () => (await objectsOf('front')) === '');
 
     await capture('tilt', ['args', '--clear']);
-    await eventually('front answers', itemsOf);
+    await items();
     await eventually('its row is green', () => isReady('front'));
     expect(await podUid('store')).to.equal(uid);
   });
@@ -264,19 +264,20 @@ describe('the stand, in the cluster', function () {
 
   it('keeps the data through make down and tilt ci', async () => {
     // The services install anew after the test before, whose lockfile has changed.
-    const before = await eventually('front answers', itemsOf);
+    const before = await items();
     await tilt?.stop();
     await capture('make', ['down']);
     expect(await inStand('get', 'deployments', '--output', 'name')).to.equal('');
     await sleep(DNS_MS);
     await tiltCi();
-    expect(await eventually('front answers', itemsOf)).to.deep.equal(before);
+    expect(await items()).to.deep.equal(before);
   });
 
   it('is emptied and seeded anew by make db-reset', async () => {
     await capture('make', ['db-reset', 'YES=1']);
-    const items = await eventually('front answers', itemsOf);
-    expect(items).to.include('first').and.not.include('kept');
+    expect(await items())
+      .to.include('first')
+      .and.not.include('kept');
   });
 
   it('is saved and loaded below running pods, and asked by make psql', async () => {
@@ -289,13 +290,13 @@ describe('the stand, in the cluster', function () {
     await capture('make', ['db-load', 'NAME=e2e', 'YES=1']);
     expect(await psql(names)).to.equal(saved);
     await capture('make', ['db-drop', 'NAME=e2e', 'YES=1']);
-    expect(await eventually('front answers', itemsOf)).to.include('first');
+    expect(await items()).to.include('first');
     expect(await podUid('store')).to.equal(pods);
   });
 
   it('calls what is declared in needs and uses, and nothing else', async () => {
     // The pods may be new ones, whose counts begin with this.
-    await eventually('front answers', itemsOf);
+    await items();
     const read = async (url: string): Promise<string[]> => [(await send(`${url}/metrics`)).text];
     const called = { front: await read(FRONT), store: await read(STORE) };
     expect(compareEdges(loadDefaults().services, called)).to.deep.equal([]);

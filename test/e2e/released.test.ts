@@ -5,7 +5,7 @@ import { readNames } from '../../scripts/facts/names.ts';
 import { capture } from '../../scripts/machine/command.ts';
 import { send } from '../../scripts/measure/load.ts';
 import { eventually } from '../setup/wait.ts';
-import { inFixture, items, itemsOf, packageOnce, podUid, STORE, Tilt, tiltCi, VERSION } from './setup.ts';
+import { inFixture, items, packageOnce, podUid, STORE, Tilt, tiltCi, VERSION } from './setup.ts';
 
 const { namespace } = readNames();
 
@@ -17,7 +17,7 @@ describe('some services edited beside the rest as released', function () {
   before(async () => {
     await packageOnce();
     await tiltCi();
-    await eventually('front answers', itemsOf);
+    await items();
     await send(STORE, { name: 'made before' });
     tilt = new Tilt('--edit=front', `--version=${VERSION}`);
   });

@@ -5,7 +5,7 @@ import { ask, capture } from '../../scripts/machine/command.ts';
 import { launchBrowser } from '../setup/browser.ts';
 import { whileEdited } from '../setup/files.ts';
 import { eventually } from '../setup/wait.ts';
-import { inFixture, itemsOf, Tilt, tiltCi } from './setup.ts';
+import { inFixture, items, Tilt, tiltCi } from './setup.ts';
 
 const PAGE = 'http://localhost:10350';
 const TEST = 'services/store/test/store.test.ts';
@@ -33,7 +33,7 @@ describe('Tilt’s rows and buttons', function () {
     await capture('sh', ['-c', `git init --quiet && git add --all && ${git} commit --quiet --message fixture`]);
     await tiltCi();
     tilt = new Tilt('--tests');
-    await eventually('front answers', itemsOf);
+    await items();
     const areGreen = ['wait', '--for=condition=Ready', 'uiresource/release', 'uiresource/store', '--timeout=5s'];
     await eventually('all is deployed', async () => (await ask('tilt', ...areGreen)).ok);
   });

@@ -3,7 +3,8 @@ import { mkdirSync, utimesSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { kubectl } from '../../scripts/cluster/commands.ts';
 import { readNames } from '../../scripts/facts/names.ts';
-import { tiltPort } from '../../scripts/facts/ports.ts';
+import { hostPort, tiltPort } from '../../scripts/facts/ports.ts';
+import { loadValues } from '../../scripts/facts/values.ts';
 import { capture } from '../../scripts/machine/command.ts';
 import type { Trial } from '../../scripts/measure/trial.ts';
 import type { Copy } from '../setup/copy.ts';
@@ -71,8 +72,15 @@ export const STORE = 'http://localhost:8081';
 export const itemsOf = async (front = FRONT): Promise<string[] | undefined> =>
   (await getJson<{ items: { name: string }[] }>(`${front}/items`))?.items.map(({ name }) => name);
 
-/** They, once there is an answer: a machine under load may take longer than one try has. */
-export const items = (front = FRONT): Promise<string[]> => eventually('front answers', () => itemsOf(front));
+/** They, once there is an answer: a machine under load may take longer than one try has. @throws with the last answer */
+export async function items(front = FRONT): Promise<string[]> {
+  try {
+    return await eventually('front answers', () => itemsOf(front));
+  } catch (error) {
+    const last = await fetch(`${front}/items`).then((answer) => answer.text(), String);
+    throw new Error(`${(error as Error).message}, but: ${last}`);
+  }
+}
 
 /** What packageOnce builds. */
 export const VERSION = '0.0.0-e2e';
@@ -114,11 +122,17 @@ export async function complaints(trial: Trial): Promise<string> {
   return [await trial.kubectl('get', 'pods'), ...lines.slice(-40)].join('\n');
 }
 
-/** Returns when all workloads are healthy. @throws with Tilt's output when one is not */
+/**
+ * Returns when all workloads are healthy, and what leads to them is there: kube-proxy may be behind, and some machines
+ * have requests to a Service without endpoints answered elsewhere.
+ * @throws with Tilt's output when one is not
+ */
 export async function tiltCi(): Promise<void> {
   mkdirSync(dirname(SNAPSHOT), { recursive: true });
   const place = ['--context', readNames().context, '--port', String(tiltPort())];
   await capture('tilt', ['ci', ...place, '--timeout', '10m', '--output-snapshot-on-exit', SNAPSHOT]);
+  for (const [name, { enabled, port }] of Object.entries(loadValues('local').services))
+    if (enabled) await eventually(`${name} answers`, () => getJson(`http://localhost:${hostPort(port)}/livez`));
 }
 
 /** `tilt up` in the background; its output is shown when a test fails. */

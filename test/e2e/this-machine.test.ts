@@ -8,7 +8,7 @@ import type { ServiceStatus, Status } from '../../scripts/status/status.ts';
 import { whileEdited } from '../setup/files.ts';
 import { getJson } from '../setup/http.ts';
 import { eventually } from '../setup/wait.ts';
-import { FRONT, inFixture, items, itemsOf, podUid, STORE, Tilt, tiltCi } from './setup.ts';
+import { FRONT, inFixture, items, podUid, STORE, Tilt, tiltCi } from './setup.ts';
 
 const { namespace } = readNames();
 
@@ -22,7 +22,7 @@ describe('a service of the cluster that runs on this machine', function () {
     // Nobody asks front before store is there: see DNS_MS in loop.test.ts.
     await tiltCi();
     tilt = new Tilt();
-    await eventually('front answers', itemsOf);
+    await items();
     await send(STORE, { name: 'made in a pod' });
     front = await podUid('front');
   });
