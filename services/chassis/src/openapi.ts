@@ -1,5 +1,6 @@
 /** What OpenAPI 3.1 says of a service's routes: https://spec.openapis.org/oas/v3.1.1 */
 import { STATUS_CODES } from 'node:http';
+import { isDeepStrictEqual } from 'node:util';
 import { type JsonSchema, toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
 import { type AnyRoute, type Contract, type Forwarded, type Info, type Operation, split } from './api.ts';
@@ -16,7 +17,8 @@ export interface Document {
   components: Record<string, Fields>;
 }
 
-type Origins = Map<Callee, Pick<Document, 'paths' | 'components'>>;
+type Origin = Pick<Document, 'paths' | 'components'>;
+type Origins = Map<Callee, Origin>;
 
 /** What each request may meet before it reaches its route, or on the way out, by status. */
 const COMMON = {
@@ -64,11 +66,7 @@ export async function describe(info: Info, routes: AnyRoute[], requestId: unknow
     info: { ...info },
     servers: [{ url: '/' }],
     paths: {},
-    components: {
-      schemas: { Problem: PROBLEM as Fields },
-      headers: { 'x-request-id': REQUEST_ID },
-      responses: Object.fromEntries(Object.entries(COMMON).map(([status, words]) => [status, problem(words)])),
-    },
+    components: commonComponents(),
   };
   const convert = converter(info.title, document.components.schemas ?? {});
   const origins = await readOrigins(routes, requestId);
@@ -87,6 +85,13 @@ export async function describe(info: Info, routes: AnyRoute[], requestId: unknow
   return document;
 }
 
+/** What the documents of all services on the chassis have. */
+const commonComponents = (): Document['components'] => ({
+  schemas: { Problem: PROBLEM },
+  headers: { 'x-request-id': REQUEST_ID },
+  responses: Object.fromEntries(Object.entries(COMMON).map(([status, words]) => [status, problem(words)])),
+});
+
 /** The documents of the services behind, but for those that are down: without some of them all else goes on. */
 async function readOrigins(routes: AnyRoute[], requestId: unknown): Promise<Origins> {
   const services = new Set(routes.flatMap((route) => ('origin' in route && route.origin.service) || []));
@@ -94,19 +99,34 @@ async function readOrigins(routes: AnyRoute[], requestId: unknown): Promise<Orig
     const answer = await service.call('/openapi.json', { requestId }).catch(() => undefined);
     if (!answer) return [];
     if (!answer.ok) throw new Problem(503, `${service.name} does not say what its API is: it answers ${answer.status}`);
-    const { paths = {}, components = {} } = (await answer.json()) as Partial<Document>;
-    return [[service, { paths, components }] as const];
+    return [[service, setApart(service.name, (await answer.json()) as Partial<Document>)] as const];
   };
   return new Map((await Promise.all([...services].map(read))).flat());
+}
+
+/** With components that no other document has under the same name: those of clock begin with `clock-`. */
+function setApart(service: string, { paths = {}, components = {} }: Partial<Document>): Origin {
+  const common = commonComponents();
+  const rename = (kind: string, name: string): string =>
+    isDeepStrictEqual(components[kind]?.[name], common[kind]?.[name]) ? name : `${service}-${name}`;
+  const text = JSON.stringify({ paths, components });
+  const apart: Origin = JSON.parse(
+    text.replace(/(?<="#\/components\/)(\w+)\/([^"/]+)/g, (_, kind, name) => `${kind}/${rename(kind, name)}`),
+  );
+  const entries = Object.entries(apart.components).map(([kind, named]) => [
+    kind,
+    Object.fromEntries(Object.entries(named).map(([name, component]) => [rename(kind, name), component])),
+  ]);
+  return { ...apart, components: Object.fromEntries(entries) };
 }
 
 function find(origins: Origins, { origin: { service, operation } }: Forwarded): Fields | undefined {
   const document = service && origins.get(service);
   if (!document) return undefined;
   const { method, path } = place(operation);
-  const found = document.paths[path]?.[method];
+  const { [method]: found, parameters: shared } = document.paths[path] ?? {};
   if (!found) throw new Problem(503, `${service.name} has no ${operation}`);
-  return found;
+  return shared ? { ...found, parameters: [shared, found.parameters ?? []].flat() } : found;
 }
 
 /** Where an operation is in a document: `GET /orders/:id` at `/orders/{id}`, `get` */

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { api, route } from '@stand/chassis/api';
+import { api, type Forwarded, route } from '@stand/chassis/api';
 import type { Health } from '@stand/chassis/health';
 import type { Logger } from '@stand/chassis/logger';
 import { chassis } from '@stand/chassis/middleware';
@@ -11,6 +11,7 @@ import express, { type Express, type Response } from 'express';
 import * as v from 'valibot';
 import { type App, startApp } from '../../../test/setup/app.ts';
 import { type Answer, type Sent, send, until } from '../../../test/setup/http.ts';
+import { describe as describeApi } from '../src/openapi.ts';
 import { startFixture } from './process.ts';
 
 const Cup = v.strictObject({
@@ -247,6 +248,47 @@ describe('a contract', () => {
       .slice(1)
       .reduce((part, name) => part[name], document);
     expect(named.properties.branches.items).to.deep.equal({ $ref: `#${reference}` });
+  });
+});
+
+describe('what a service says of operations that it hands on', () => {
+  const $ref = '#/components/schemas/Item';
+  const responses = { 200: { description: 'OK', content: { 'application/json': { schema: { $ref } } } } };
+  const documentOf = (type: string) => ({
+    paths: { '/item': { get: { responses } } },
+    components: { schemas: { Item: { type: 'object', properties: { next: { $ref }, name: { type } } } } },
+  });
+  const forwarded = (name: string, document: object): Forwarded => {
+    const service = { name, url: '', call: async () => Response.json(document) };
+    return { operation: `GET /${name}`, origin: { service, operation: 'GET /item' }, async handle() {} };
+  };
+  const describeOrigins = (...routes: Forwarded[]) =>
+    describeApi({ title: 'front', version: '1.0.0' }, routes, 'a request');
+
+  it('tells schemas of the same name apart', async () => {
+    const { paths, components } = await describeOrigins(
+      forwarded('clock', documentOf('integer')),
+      forwarded('diary', documentOf('string')),
+    );
+    for (const [name, type] of Object.entries({ clock: 'integer', diary: 'string' })) {
+      const $ref = `#/components/schemas/${name}-Item`;
+      const content = { 'application/json': { schema: { $ref } } };
+      expect(paths[`/${name}`]?.get?.responses).to.deep.equal({ 200: { description: 'OK', content } });
+      expect(components.schemas?.[`${name}-Item`]).to.deep.include({ properties: { next: { $ref }, name: { type } } });
+    }
+  });
+
+  it('has once what all services on the chassis have', async () => {
+    const inner = await describeOrigins();
+    const { components } = await describeOrigins(forwarded('inner', { ...inner, paths: documentOf('string').paths }));
+    expect(components).to.deep.equal(inner.components);
+  });
+
+  it('needs no components of a document, and takes what its path has for all methods', async () => {
+    const get = { parameters: [{ name: 'at', in: 'query' }], responses: { 204: { description: 'Nothing' } } };
+    const parameters = [{ name: 'zone', in: 'query' }];
+    const { paths } = await describeOrigins(forwarded('clock', { paths: { '/item': { parameters, get } } }));
+    expect(paths['/clock']?.get).to.deep.include({ ...get, parameters: [...parameters, ...get.parameters] });
   });
 });
 
