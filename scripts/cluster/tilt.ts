@@ -54,8 +54,8 @@ interface Row {
   port: number;
   /** On the chassis, in TypeScript under nodemon: its saves go into the running container. */
   isNode: boolean;
-  /** It shows its API at /docs. */
-  hasDocs: boolean;
+  /** The path at which it shows its API; null where it does not. */
+  docs: string | null;
   /** Which image Tilt builds; null for none. */
   target: 'dev' | 'prod' | null;
   /** The script that runs it on this machine, with its arguments, where it is one of those; null for a pod. */
@@ -139,7 +139,7 @@ async function facts(settings: Settings, { services, postgresql }: Values): Prom
       port: hostPort(port),
       isNode: isNode(name),
       // Those as released have production's values.
-      hasDocs: apiDocs && !released.includes(name) && existsSync(join(folder(name), 'openapi.json')),
+      docs: apiDocs && !released.includes(name) ? docsOf(name) : null,
       tests: tests && environment === 'local' && !released.includes(name) ? testsOf(name, services) : null,
     };
   });
@@ -217,3 +217,9 @@ function debugFlags(services: Services): string[] {
 
 /** Tilt shows the log in a terminal or on its page, and both know colours: https://no-color.org */
 const showsColours = (environment: string): boolean => environment === 'local' && !process.env.NO_COLOR;
+
+/** A service in another language need not have a page for people. */
+function docsOf(name: string): string | null {
+  if (!existsSync(join(folder(name), 'openapi.json'))) return null;
+  return isNode(name) ? '/docs' : '/openapi.json';
+}

@@ -51,6 +51,7 @@ describe('make api-diff', function () {
 
   before(() => {
     copy = fixtureCopy();
+    copy.remove(CLOCK);
     symlinkSync(resolve('node_modules'), copy.at('node_modules'));
     copy.write(STORE, STORE_APP);
     copy.write('services/front/src/app.ts', FRONT_APP);

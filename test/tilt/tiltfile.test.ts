@@ -146,13 +146,13 @@ describe('the Tiltfile', () => {
     expect(evaluate().names).to.include.members(['release', 'front', 'store', 'clock', 'postgresql']);
   });
 
-  it('has links to the page of an API where the service and its environment have it', () => {
+  it('has links to the API, on the chassis to its page, where the service and its environment have it', () => {
     fixture.write('services/store/openapi.json', '{}');
     const pages = (...args: string[]): string[] =>
       evaluate(...args)
         .rows.flatMap(({ DeployTarget: { Links } }) => Links ?? [])
         .flatMap(({ Name, URL: { Host, Path } }) => (Name === 'API' ? Host + Path : []));
-    expect(pages()).to.deep.equal(['localhost:8081/docs']);
+    expect(pages()).to.deep.equal(['localhost:8081/docs', 'localhost:8082/openapi.json']);
     expect(pages('--environment', 'staging')).to.deep.equal([]);
     fixture.remove('services/store/openapi.json');
   });
