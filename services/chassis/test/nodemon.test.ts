@@ -24,7 +24,7 @@ const server = createServer((req, res) => {
   if (req.url === '/leave') return void (asked++ ? res.end(String(asked)) : req.socket.destroy());
   if (req.url === '/throw') throw new Error('thrown');
   if (req.url === '/uptime') return res.end(String(process.uptime()));
-  if (req.url === '/loop') for (;;);
+  if (req.url === '/loop') process.stdout.write('it loops', () => { for (;;); });
   if (req.url === '/start') return res.end(String(require('node:child_process').spawn('sleep', ['1000']).pid));
   if (req.url === '/end') {
     process.stdout.write('09:00:00.000 ERROR handled  src/app.ts:1\\n09:00:00.001 FATAL ended\\n  at src/app.ts:2\\n', () => process.exit(1));
@@ -201,6 +201,7 @@ throw new Error('no configuration');`);
 
   it('is ended by a save whatever it does', async () => {
     const looping = get('/loop');
+    await until(() => output.includes('it loops'));
     save(source('ended').replace("'/loop'", "'/other'"));
     expect((await looping).text).to.equal('ended 0');
     expect(output).to.contain('"msg":"killed, as it had not ended within 5 s: a loop without end?"');
