@@ -9,7 +9,7 @@ const RESERVED: [names: RegExp, why: string][] = [
   [/^postgresql$/, 'it is the database in the cluster'],
   [/^jaeger$/, 'it is what shows the traces'],
   [/^migrate$/, "it is the container that migrates in each service's pod"],
-  [/^(release|diff|api-diff|types|test|helm-test|uncategorized)$/, 'it is a row in Tilt'],
+  [/^(release|diff|api-diff|starts|types|test|helm-test|uncategorized)$/, 'it is a row in Tilt'],
   [/^dockerfile$/, 'services/Dockerfile is what the images have in common'],
   [/-(management|test)$/, 'the chart makes NAME-management and NAME-test of a service'],
   [/^tests$/, "it is the folder of the chart's tests"],

@@ -22,6 +22,8 @@ const BUILDS_MS = 600_000;
  * leaves the cluster, and whoever answers outside keeps front's connection.
  */
 const DNS_MS = 30_000;
+/** A source that all services load. */
+const CHASSIS = 'services/chassis/src/health.ts';
 const SAVES = 20;
 const REQUESTS = 500;
 
@@ -106,9 +108,34 @@ describe('the stand, in the cluster', function () {
         expect(await (await fetch(`${FRONT}/items`)).json()).to.include({ status: 503, detail: `store ${reason}` });
         expect(rowsTelling(`${place.exec(reason)}: Expression expected`)).to.deep.equal(['store']);
         expect(await isReady('front')).to.equal(true);
+        // A save that starts store no more than before.
+        await whileEdited(
+          CHASSIS,
+          (text) => `${text}// saved\n`,
+          async () => {
+            await capture('make', ['wait', 'SERVICE=front']);
+          },
+        );
+        await capture('make', ['wait', 'SERVICE=front']);
+        await eventually('its row is red again', async () => (await updateStatusOf('store')) === 'error');
       },
     );
     await eventually('its row is green', async () => (await updateStatusOf('store')) === 'ok');
+    expect(await items()).to.include('kept');
+  });
+
+  it('shows in the row of each service that a save in the chassis does not start, until the next good one', async () => {
+    const areAll = (status: string) => async () => (await statuses()).every((one) => one === status);
+    const statuses = () => Promise.all(['front', 'store'].map(updateStatusOf));
+    await whileEdited(
+      CHASSIS,
+      (text) => `${text}const = 1;\n`,
+      async () => {
+        await eventually('their rows are red', areAll('error'));
+        expect(rowsTelling('src/health.ts:')).to.include.members(['front', 'store']);
+      },
+    );
+    await eventually('their rows are green', areAll('ok'));
     expect(await items()).to.include('kept');
   });
 

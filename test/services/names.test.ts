@@ -14,7 +14,7 @@ describe('the name of a service', () => {
     'it is the database': ['postgresql'],
     'it is what shows the traces': ['jaeger'],
     'it is the container that migrates': ['migrate'],
-    'it is a row in Tilt': ['release', 'diff', 'api-diff', 'types', 'test', 'helm-test'],
+    'it is a row in Tilt': ['release', 'diff', 'api-diff', 'starts', 'types', 'test', 'helm-test'],
     'the chart makes': ['payments-management', 'payments-test'],
     'it is the folder': ['tests'],
     'it is what host mode': ['host'],
@@ -36,7 +36,7 @@ describe('the name of a service', () => {
 
   /** First arguments of what makes rows in Tilt. */
   const rows = readFileSync('Tiltfile', 'utf8').matchAll(
-    /^\s*(?:helm_resource|local_resource|compare_apis|k8s_attach)\(\s*'([^']+)'/gm,
+    /^\s*(?:helm_resource|local_resource|compare_apis|ask_starts|k8s_attach)\(\s*'([^']+)'/gm,
   );
   for (const [, row = ''] of rows)
     it(`is not ${row}, a row in Tilt`, () => expect(() => checkName(row)).to.throw("can't be a name"));

@@ -30,7 +30,7 @@ interface Row {
   ImageTargets: {
     selector: string;
     overrideCommand?: object;
-    LiveUpdateSpec: { syncs?: object[] };
+    LiveUpdateSpec: { syncs?: object[]; execs?: { args: string[]; triggerPaths?: string[] }[] };
     BuildDetails: {
       Deps?: string[];
       context?: string;
@@ -579,6 +579,23 @@ describe('the Tiltfile', () => {
       expect(DeployTarget.AllowParallel).to.equal(true);
       expect(DeployTarget.UpdateCmdSpec?.args.at(-1)).to.match(/ nice -n 19 .*tests-row\.ts front store; fi$/);
     });
+  });
+
+  it('asks after a save of the sources for all services at once whether they have started, and in none of their rows', () => {
+    const { TriggerMode, DeployTarget } = row('starts');
+    expect(TriggerMode).to.equal(ON_CHANGE_ALONE);
+    expect(DeployTarget.AllowParallel).to.equal(true);
+    expect(DeployTarget.UpdateCmdSpec?.args.at(-1)).to.match(
+      / nice -n 19 node .*starts-row\.cjs .* front:\d+ store:\d+$/,
+    );
+    expect(DeployTarget.Deps?.map((path) => relative(fixture.root, path))).to.have.members([
+      'services/chassis/src',
+      'services/front/src',
+      'services/store/src',
+    ]);
+    const execs = row('front').ImageTargets.flatMap(({ LiveUpdateSpec }) => LiveUpdateSpec.execs ?? []);
+    const asking = execs.filter(({ args }) => args.join(' ').includes('started.cjs'));
+    expect(asking.map(({ triggerPaths }) => triggerPaths)).to.deep.equal([[fixture.at('.stand/down/front')]]);
   });
 
   it('has a row that tells whom a save of the sources breaks, not at the start, at the lowest priority', () => {
