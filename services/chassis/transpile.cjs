@@ -24,7 +24,7 @@ let canKeep = true;
 function transpile(file) {
   const source = readFileSync(file);
   const key = crc32(source, crc32(file, COMPILER)).toString(16).padStart(8, '0');
-  const place = placeOf(file);
+  const place = placeOf(file, '.js');
   const kept = place && orElse(undefined, () => readFileSync(place, 'utf8'));
   if (kept?.startsWith(key)) return kept.slice(key.length);
   const code = compile(source, file);
@@ -35,16 +35,16 @@ function transpile(file) {
 /** Those that the service in the working directory is made of; what is wrong with one is said when it is loaded. */
 function transpileSources() {
   const sources = listSources('.').filter((source) => source.endsWith('.ts'));
-  for (const file of sources.map((source) => resolve(source)).filter(placeOf))
+  for (const file of sources.map((source) => resolve(source)).filter((file) => placeOf(file, '.js')))
     try {
       if (canKeep) transpile(file);
     } catch {}
 }
 
-/** Where the code of a source is kept; undefined for one from elsewhere. */
-function placeOf(file) {
+/** Where something of a source is kept; undefined for one from elsewhere. */
+function placeOf(file, ending) {
   const path = relative(ROOT, file);
-  return path.startsWith('..') ? undefined : join(KEPT, `${encodeURIComponent(path)}.js`);
+  return path.startsWith('..') ? undefined : join(KEPT, encodeURIComponent(path) + ending);
 }
 
 /** Loads the compiler only now. The map is without the source, which the start of each process would parse. */
@@ -65,4 +65,4 @@ function keep(file, content) {
   }
 }
 
-module.exports = { transpile, transpileSources };
+module.exports = { keep, placeOf, ROOT, transpile, transpileSources };

@@ -5,6 +5,7 @@
 const { readFileSync } = require('node:fs');
 const { dirname, relative, resolve } = require('node:path');
 const { inspect, stripVTControlCharacters } = require('node:util');
+const { keepResolution } = require('./resolution.cjs');
 const { hashSources } = require('./sources.cjs');
 const { transpile } = require('./transpile.cjs');
 
@@ -13,6 +14,8 @@ globalThis.__sources = hashSources('.');
 
 // Stack traces show the lines of the sources, as a debugger does.
 process.setSourceMapsEnabled(true);
+
+keepResolution(process.argv[1]);
 
 require.extensions['.ts'] = (module, filename) => {
   module._compile(withSources(transform(filename), dirname(filename)), filename);

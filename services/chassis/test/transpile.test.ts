@@ -1,20 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { CHASSIS, copyOfHook } from './hook.ts';
 
-const CHASSIS = 'services/chassis';
 /** Prints what the source is, and whether it was compiled for this. */
 const source = (text: string): string =>
   `const text: string = '${text}';
@@ -24,12 +13,7 @@ describe('a source of a service', () => {
   let root: string;
 
   beforeEach(() => {
-    root = realpathSync(mkdtempSync(join(tmpdir(), 'transpile-')));
-    mkdirSync(join(root, CHASSIS), { recursive: true });
-    for (const file of readdirSync(CHASSIS).filter((name) => name.endsWith('.cjs')))
-      cpSync(join(CHASSIS, file), join(root, CHASSIS, file));
-    mkdirSync(join(root, 'node_modules'));
-    symlinkSync(resolve('node_modules/@swc'), join(root, 'node_modules/@swc'));
+    root = copyOfHook();
     save('first');
   });
   afterEach(() => rmSync(root, { recursive: true }));
