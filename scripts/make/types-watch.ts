@@ -4,7 +4,7 @@
  */
 import ts from 'typescript';
 
-const QUIET_MS = 2000;
+const QUIET_MS = 3000;
 
 const system: ts.System = {
   ...ts.sys,

@@ -5,8 +5,8 @@ import { parseObject } from '../machine/json.ts';
 import { Fault } from '../machine/terminal.ts';
 import { read, until } from './answers.ts';
 
-/** A person's pause, in which the watchers settle. */
-const PAUSE_MS = 1000;
+/** A pause in which the watchers settle, and what the stand does after a save is done: it waits 3 s for that. */
+const PAUSE_MS = 5000;
 const ROUTE = '/bench';
 /** How an app is made; the route that is measured is put behind it. */
 export const BEGINS = '= express();';

@@ -9,7 +9,7 @@ const net = require('node:net');
 /** How far the service's own port is from the one that others know, where that is free. */
 const DISTANCE = 10_000;
 const HOST = '127.0.0.1';
-const POLL_MS = 10;
+const POLL_MS = 2;
 /** How long a request waits for a service that neither listens nor ends. */
 const PATIENCE_MS = 20_000;
 /** What is kept of a request's body, in bytes, to send it again. */

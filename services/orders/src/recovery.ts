@@ -42,11 +42,10 @@ export function startRecovery({ pool, catalog, logger }: Dependencies): { stop()
     reasons.add(reason);
   }
 
+  /** The first pause lets the first requests after a start be answered. */
   async function run(): Promise<void> {
-    while (!signal.aborted) {
-      await recover().catch(complain);
-      await sleep(PAUSE_MS, undefined, { signal }).catch(() => {});
-    }
+    const pause = (): Promise<boolean> => sleep(PAUSE_MS, true, { signal }).catch(() => false);
+    while (await pause()) await recover().catch(complain);
   }
 
   void run();
