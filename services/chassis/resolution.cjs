@@ -25,8 +25,8 @@ exports.keepResolution = (program) => {
   const state = describeState();
   const place = state && program && placeOf(program, '.json');
   if (!place) return;
-  const kept = orElse({}, () => JSON.parse(readFileSync(place, 'utf8')));
-  const files = kept.state === state ? kept.files : {};
+  const kept = orElse(undefined, () => JSON.parse(readFileSync(place, 'utf8')));
+  const files = kept?.state === state ? kept.files : {};
   let isNew = false;
   const resolve = Module._resolveFilename;
   Module._resolveFilename = (request, parent, isMain, options) => {

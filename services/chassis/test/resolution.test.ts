@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CHASSIS, copyOfHook } from './hook.ts';
@@ -58,6 +58,16 @@ describe('a package in development', () => {
     saveNearer();
     expect(run({ NODE_OPTIONS: '--conditions=other' }).stdout).to.equal('nearer');
   });
+
+  for (const other of ['something else', 'null'])
+    it(`is looked for again when what was kept is ${other}`, () => {
+      run();
+      const kept = 'node_modules/.cache/chassis';
+      const files = readdirSync(join(root, kept), { recursive: true, encoding: 'utf8' });
+      for (const file of files.filter((name) => name.endsWith('.json'))) save(join(kept, file), other);
+      saveNearer();
+      expect(run()).to.deep.equal({ stdout: 'nearer', stderr: '' });
+    });
 
   it('is missed when it has been deleted', () => {
     run();
